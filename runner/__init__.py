@@ -1,0 +1,3 @@
+"""zrun: a Postman-like declarative request runner for the command line."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,191 @@
+"""A collection as written: located, typed, frozen; every text that may hold `<<...>>` parsed, nothing rendered.
+
+What a folder or the file gives to all of its requests (`defaults`, variables, tags) is folded into each RequestSpec by the
+reader, so that whoever holds a request holds all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from runner.errors import Location, Problem
+from runner.predicates import Expectation
+from runner.queries import QuerySpec
+from runner.template import Template
+from runner.tree import Tree
+
+Text: TypeAlias = str | Template
+Variables: TypeAlias = Mapping[str, "Variable"]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable's value as written in a file; it may be a template."""
+
+    name: str
+    value: Tree
+    location: Location
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One header field, query parameter or form field. A list repeats the name; a null (or a null rendered) drops it."""
+
+    name: Text
+    value: Tree
+    location: Location
+
+
+@dataclass(frozen=True)
+class PartSpec:
+    """One part of a multipart body: a value, or a file to stream."""
+
+    name: Text
+    location: Location
+    value: Tree = None
+    file: Text | None = None
+    filename: Text | None = None
+    content_type: Text | None = None
+
+
+@dataclass(frozen=True)
+class BodySpec:
+    """The body: `kind` is json, form, multipart, text, xml, file or graphql, and just that field is filled."""
+
+    kind: str
+    location: Location
+    tree: Tree = None  # json, text, xml; graphql: the {query, variables} mapping
+    form: tuple[Pair, ...] = ()
+    parts: tuple[PartSpec, ...] = ()
+    file: Text | None = None
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Response to variable: `save` None means by the rule (names that the environment declares are kept)."""
+
+    name: str
+    query: QuerySpec
+    location: Location
+    default: Tree = None
+    has_default: bool = False
+    filter: Text | None = None  # an expression over `value`, as a template: <<value | b64decode>>
+    secret: bool | None = None
+    expires_in: QuerySpec | Tree = None  # seconds or a duration, or the query that finds them
+    save: bool | None = None
+
+
+@dataclass(frozen=True)
+class Renew:
+    """When a response meets every expectation of `on`: run the request `run`, then send the original once more."""
+
+    on: tuple[Expectation, ...]
+    run: str
+    location: Location
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often to send again, and on what: `on` holds statuses and the word network. Times in seconds."""
+
+    times: int
+    location: Location
+    on: tuple[int | str, ...] = ("network", 429, 502, 503, 504)
+    delay: float = 1.0
+    backoff: float = 2.0
+    max_delay: float = 30.0
+    unsafe: bool = False
+
+
+@dataclass(frozen=True)
+class Until:
+    """Send again, `every` seconds, until all hold; give up after `timeout` seconds."""
+
+    on: tuple[Expectation, ...]
+    location: Location
+    every: float = 5.0
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True)
+class ForEach:
+    """Send once for each item of a list, which is `name` in templates."""
+
+    items: Tree
+    location: Location
+    name: str = "item"
+
+
+@dataclass(frozen=True)
+class Need:
+    """An order that no variable shows: the id of an earlier request."""
+
+    id: str
+    location: Location
+
+
+@dataclass(frozen=True)
+class RequestSpec:
+    """One request as written, with all that its folders give it.
+
+    `id` is its path from the top (`leads/create`), unique in the collection. `layers` are the variables of the
+    collection and of each folder, outermost first. `folder` is the directory of the file that holds it: file names
+    in it are relative to that.
+    """
+
+    id: str
+    location: Location
+    method: Text
+    url: Text
+    folder: Path
+    name: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    skip: bool | str = False
+    when: Text | bool | None = None
+    when_location: Location | None = None
+    path: tuple[Pair, ...] = ()
+    query: tuple[Pair, ...] = ()
+    headers: tuple[Pair, ...] = ()
+    body: BodySpec | None = None
+    cookies: bool = True
+    follow_redirects: bool = True
+    max_redirects: int = 10
+    timeout: float = 30.0
+    save: Text | None = None
+    expect: tuple[Expectation, ...] = ()
+    capture: tuple[Capture, ...] = ()
+    needs: tuple[Need, ...] = ()
+    renew: Renew | None = None
+    retry: Retry | None = None
+    until: Until | None = None
+    for_each: ForEach | None = None
+    delay: float = 0.0
+    layers: tuple[Variables, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What to call it: its display name, else its id."""
+        return self.name or self.id
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A file of requests, in file order, folders flattened. `path` is the file, `name` its display name."""
+
+    name: str
+    path: Path
+    requests: tuple[RequestSpec, ...]
+    description: str | None = None
+    variables: Variables = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+
+    def __iter__(self) -> Iterator[RequestSpec]:
+        return iter(self.requests)
+
+    def get(self, request_id: str) -> RequestSpec | None:
+        """The request of that id, or None."""
+        return next((request for request in self.requests if request.id == request_id), None)

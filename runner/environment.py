@@ -1,0 +1,79 @@
+"""An environment as written: variables, where secrets come from and may go, TLS and proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.collection import Variable, Variables
+from runner.errors import Location, Problem
+from runner.tree import Tree
+
+
+@dataclass(frozen=True)
+class SecretSource:
+    """One place that a secret may come from.
+
+    `kind` is literal, env, file, prompt or sandbox; `argument` the variable's name, the file's path (relative to
+    `folder`), the prompt's text. A literal keeps its text in `argument` too, out of `repr`.
+    """
+
+    kind: str
+    location: Location
+    argument: str = field(default="", repr=False)
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class SecretSpec:
+    """A secret's name and the sources to try in turn; none: it is captured, or given by the sandbox."""
+
+    name: str
+    location: Location
+    sources: tuple[SecretSource, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How to trust and to be trusted: a CA bundle and a client certificate (PEM files), relative to the file's folder."""
+
+    verify: bool = True
+    ca: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What differs between data centres, customers, stages.
+
+    `id` is the name that state is kept under (`us`; `common+us` when several are given), `name` the display name.
+    `root` is the project's folder: the one whose `environments/` holds the file, else the file's own; private state
+    is in `root/.zrun`. `overlay` holds the variables of the private `.local.yaml` files, over `variables`.
+    """
+
+    id: str
+    root: Path
+    name: str = ""
+    paths: tuple[Path, ...] = ()
+    variables: Variables = field(default_factory=dict)
+    overlay: Variables = field(default_factory=dict)
+    secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    tls: Tls = Tls()
+    proxy: Tree = None
+    proxy_location: Location | None = None
+    sandbox: str | None = None
+    sandbox_location: Location | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The names that this environment declares: a value captured into one is kept between runs."""
+        return frozenset(self.variables) | frozenset(self.overlay) | frozenset(self.secrets)
+
+    def all_variables(self) -> dict[str, Variable]:
+        """Variables by name, the private overlay over the shared files."""
+        return {**self.variables, **self.overlay}

@@ -1,0 +1,149 @@
+"""How zrun says no: a place, what is wrong, what to do next, and the exit status that follows.
+
+    ZrunError                  exit  what happened
+    ├── InputError               2   files, arguments or selection; nothing was sent
+    ├── NetworkError             3   no answer: DNS, connection, TLS, timeout, protocol
+    ├── CredentialsError         4   the credentials were refused
+    ├── PolicyError              5   a secret would have gone where it may not go
+    └── Cancelled              130   the person stopped it
+
+Everything else that escapes is a bug of ours and ends with 70 (EX_SOFTWARE of sysexits.h).
+A problem describes shapes, never values: the value may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+PASSED = 0
+FAILED = 1  # an expectation failed
+BAD_INPUT = 2
+NETWORK = 3
+CREDENTIALS = 4
+POLICY = 5
+INTERNAL = 70
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One text that a person wrote (a file, or an argument of the command line).
+
+    `name` is what to show for it, `text` its content with line ends as they are. `hidden` holds the 1-based numbers of
+    lines whose values must not be shown (literal secrets): of these only the key is printed.
+    """
+
+    name: str
+    text: str = ""
+    hidden: frozenset[int] = frozenset()
+    _lines: list[str] = field(default_factory=list, init=False, repr=False)
+
+    def line(self, number: int) -> str:
+        """The text of line `number` (1-based), without its end; empty when there is none."""
+        if not self._lines:
+            self._lines.extend(self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+        if not 1 <= number <= len(self._lines):
+            return ""
+        line = self._lines[number - 1]
+        if number in self.hidden:
+            key, colon, _ = line.partition(":")
+            return f"{key}{colon} ..." if colon else "..."
+        return line
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a source: 1-based line and column (in characters), and how many characters to underline."""
+
+    source: Source
+    line: int
+    column: int
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+
+class Place(Protocol):
+    """Where the characters of one text are: asked for an offset into the text, gives its location in the file."""
+
+    def at(self, offset: int, width: int = 1) -> Location: ...
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: `message` says what is wrong, `hint` what to do next, `location` where (None: no file holds it)."""
+
+    message: str
+    location: Location | None = None
+    hint: str | None = None
+    warning: bool = False
+
+    def __str__(self) -> str:
+        where = f"{self.location}: " if self.location else ""
+        return f"{where}{self.message}" + (f"; {self.hint}" if self.hint else "")
+
+
+class ZrunError(Exception):
+    """The root: carries one or more problems, and the exit status that they lead to."""
+
+    exit_code: ClassVar[int] = INTERNAL
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class InputError(ZrunError):
+    """What a person wrote cannot be used; told before anything is sent."""
+
+    exit_code = BAD_INPUT
+
+
+class NetworkError(ZrunError):
+    """The other side could not be reached, or did not answer in HTTP.
+
+    `kind` is one of connect, timeout, tls, protocol. `sent` tells whether any byte of the request may have reached the
+    server: a request that is not idempotent may be repeated only when it is False (RFC 9110, 9.2.2).
+    """
+
+    exit_code = NETWORK
+
+    def __init__(self, problems: Problem | Iterable[Problem], *, kind: str = "connect", sent: bool = True) -> None:
+        super().__init__(problems)
+        self.kind = kind
+        self.sent = sent
+
+
+class CredentialsError(ZrunError):
+    """The credentials were refused."""
+
+    exit_code = CREDENTIALS
+
+
+class PolicyError(ZrunError):
+    """A secret would have gone to a host, or over a channel, that the environment does not name."""
+
+    exit_code = POLICY
+
+
+class Cancelled(ZrunError):
+    """The person stopped it (Ctrl-C, or end of input at a prompt)."""
+
+    exit_code = INTERRUPTED
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word closest to `word`, or None when nothing is close: the source of every did-you-mean."""
+    from difflib import get_close_matches  # late: only a mistake pays for it
+
+    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
+    """A hint that names the nearest known word, or `otherwise`."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else otherwise

@@ -1,0 +1,177 @@
+"""What crosses the wire, in our own types: a Call that is ready to be sent, the Response, and the Exchange of both.
+
+No type here knows the HTTP library. Header names keep the case in which they were written; looking one up ignores it
+(RFC 9110, 5.1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+from runner.errors import Location, NetworkError
+from runner.values import Secret, Value
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+# A body larger than this is written to a temporary file while it arrives; a text or JSON query refuses a body over
+# READABLE, so that no download can fill the memory.
+IN_MEMORY = 1_000_000
+READABLE = 20_000_000
+
+
+class Unreadable(Exception):
+    """A body that cannot be read as asked: not JSON, not text, or too large. The message is for a person."""
+
+
+def header_values(headers: Headers, name: str) -> list[str]:
+    """Every value of the header field `name`, in order."""
+    wanted = name.lower()
+    return [value for key, value in headers if key.lower() == wanted]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a multipart body (RFC 7578): content in memory, or the file to stream."""
+
+    name: str
+    content: bytes | Path
+    filename: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request with nothing left to decide: every template rendered, secrets revealed.
+
+    `content` is the body: bytes, a file to stream, parts of a multipart body, or None. A Content-Type stands in
+    `headers` already (but for multipart, whose boundary the transport makes). `secrets` are all secrets that went into
+    it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown.
+    """
+
+    method: str
+    url: str
+    headers: Headers = ()
+    content: bytes | Path | tuple[Part, ...] | None = None
+    timeout: float = 30.0
+    follow_redirects: bool = True
+    max_redirects: int = 10
+    cookies: bool = True
+    save: Path | None = None
+    secrets: frozenset[Secret] = frozenset()
+    location: Location | None = None
+    masked_url: str = ""
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One redirect that was followed: the status and URL of the answer that asked for it, and where it led."""
+
+    status: int
+    url: str
+    target: str
+    dropped: tuple[str, ...] = ()  # names of header fields left out because the target is another host
+
+
+@dataclass(frozen=True)
+class Response:
+    """The final answer. `content` is the decoded body: bytes, or the file that holds it when it is large.
+
+    `url` is the address after redirects, `http_version` "1.1" or "2", `size` the decoded body's length in bytes,
+    `duration` the seconds from the first byte sent to the last byte read, redirects included.
+    """
+
+    status: int
+    reason: str
+    headers: Headers
+    content: bytes | Path
+    size: int
+    url: str
+    http_version: str
+    duration: float
+    hops: tuple[Hop, ...] = ()
+
+    def header(self, name: str) -> list[str]:
+        return header_values(self.headers, name)
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that this answer sets, by name (RFC 6265, 5.2: the last of a name wins)."""
+        found: dict[str, str] = {}
+        for line in self.header("set-cookie"):
+            name, equals, rest = line.partition("=")
+            if equals:
+                found[name.strip()] = rest.partition(";")[0].strip().strip('"')
+        return found
+
+    @property
+    def media_type(self) -> str:
+        """The type and subtype of Content-Type in lower case, without parameters; empty when there is none."""
+        return next(iter(self.header("content-type")), "").partition(";")[0].strip().lower()
+
+    @cached_property
+    def bytes(self) -> bytes:
+        """The body. Raises Unreadable when it is larger than READABLE."""
+        if isinstance(self.content, bytes):
+            return self.content
+        if self.size > READABLE:
+            raise Unreadable(f"the body is too large to be searched ({self.size} bytes; the bound is {READABLE})")
+        return self.content.read_bytes()
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text: by the charset of Content-Type, else UTF-8 (RFC 8259), bytes that do not fit replaced."""
+        body = self.bytes
+        charset = "utf-8-sig"
+        for parameter in next(iter(self.header("content-type")), "").split(";")[1:]:
+            key, _, value = parameter.partition("=")
+            if key.strip().lower() == "charset":
+                charset = value.strip().strip("\"'") or charset
+        try:
+            return body.decode("utf-8-sig" if charset.lower() in ("utf-8", "utf8") else charset, "replace")
+        except LookupError:
+            return body.decode("utf-8", "replace")
+
+    @cached_property
+    def json(self) -> Value:
+        """The body as JSON. Raises Unreadable, saying what came instead, when it is not."""
+        text = self.text
+        try:
+            document: Value = json.loads(text)
+        except ValueError as error:
+            kind = f" ({self.media_type})" if self.media_type else ""
+            what = "is empty" if not text.strip() else f"{kind} is not JSON: {_place_in_json(error)}"
+            raise Unreadable(f"the body {what.strip()}") from None
+        except RecursionError:
+            raise Unreadable("the body is JSON nested too deeply to be read") from None
+        return document
+
+
+def _place_in_json(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno}, column {error.colno}"
+    return "a number has too many digits"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call, and what came of it: a response, or the error that came instead.
+
+    `reason` says why it was sent: "" for the first, else `retry`, `renewed` or `until`. `started` is seconds since the
+    epoch.
+    """
+
+    call: Call
+    started: float
+    response: Response | None = None
+    error: NetworkError | None = field(default=None, compare=False)
+    reason: str = ""
+
+
+def all_secrets(calls: Iterable[Call]) -> frozenset[Secret]:
+    """Every secret that went into any of `calls`."""
+    return frozenset().union(*(call.secrets for call in calls))
