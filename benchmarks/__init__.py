@@ -1,0 +1,1 @@
+"""Measurements of zrun against public tools; ratios within one run, never seconds."""

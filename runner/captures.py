@@ -1,0 +1,112 @@
+"""From a response to variables: what is taken, whether it is a secret, whether it is kept, when it expires."""
+
+from __future__ import annotations
+
+from runner import queries, tree
+from runner.collection import Capture, RequestSpec
+from runner.environment import Environment
+from runner.errors import InputError, Problem
+from runner.exchange import Response, Unreadable
+from runner.quantities import seconds
+from runner.queries import Query
+from runner.results import CaptureResult
+from runner.scope import Captured, Scope
+from runner.template import Template
+from runner.values import MISSING, Missing, Secret, Value, reveal, taint
+
+# What a token endpoint answers with (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3) is a secret without being told.
+TOKENS = ("access_token", "refresh_token", "id_token")
+
+
+def take(
+    request: RequestSpec, response: Response, scope: Scope, environment: Environment | None, now: float
+) -> list[tuple[CaptureResult, Captured | None]]:
+    """Each capture of `request`: what became of it, and the value (None when there was none to take)."""
+    return [_take(capture, request, response, scope, environment, now) for capture in request.capture]
+
+
+def _take(
+    capture: Capture,
+    request: RequestSpec,
+    response: Response,
+    scope: Scope,
+    environment: Environment | None,
+    now: float,
+) -> tuple[CaptureResult, Captured | None]:
+    secret = False
+    try:
+        query = queries.resolve(capture.query, scope)
+        secret = _is_secret(capture, query, environment)
+        value = _value(capture, query, response, scope)
+        value = _filtered(capture, value, secret, scope)
+        secret = secret or isinstance(value, Secret)
+    except InputError as error:
+        return CaptureResult(capture.name, capture.location, secret, False, error.problems[0]), None
+    problem: Problem | None = None
+    expires_in: float | None = None
+    try:
+        expires_in = _expires_in(capture, response, scope)
+    except InputError as error:  # the value itself is good, and may be a token that cannot be had again
+        problem = error.problems[0]
+    kept = capture.save if capture.save is not None else environment is not None and capture.name in environment.declared
+    if secret:
+        value = taint(value, capture.name)
+    elif capture.secret is False:
+        value = reveal(value)
+    stored = Captured(value, request.id, now, None if expires_in is None else now + expires_in)
+    return CaptureResult(capture.name, capture.location, secret, kept, problem), stored
+
+
+def _is_secret(capture: Capture, query: Query, environment: Environment | None) -> bool:
+    if capture.secret is not None:
+        return capture.secret
+    if environment and capture.name in environment.secrets:
+        return True
+    last = query.argument.rstrip("'\"]").replace("['", ".").replace('["', ".").rpartition(".")[2]
+    return query.kind == "json" and last in TOKENS
+
+
+def _value(capture: Capture, query: Query, response: Response, scope: Scope) -> Value:
+    note = ""
+    value: Value | Missing = MISSING
+    try:
+        value = query(response)
+    except Unreadable as error:
+        note = f": {error}"
+    if not isinstance(value, Missing):
+        return value
+    if capture.has_default:
+        return tree.render(capture.default, scope)
+    raise InputError(
+        Problem(
+            f"`{capture.name}` was not captured: `{query.text}` selects nothing in the answer{note}",
+            capture.location,
+            "mend the query, or give it a `default`",
+        )
+    )
+
+
+def _filtered(capture: Capture, value: Value, secret: bool, scope: Scope) -> Value:
+    if not isinstance(capture.filter, Template):
+        return value
+    return capture.filter.render(scope.with_item("value", taint(value, capture.name) if secret else value))
+
+
+def _expires_in(capture: Capture, response: Response, scope: Scope) -> float | None:
+    """Seconds until the value expires; None when it does not say."""
+    written: Value | Missing
+    if isinstance(capture.expires_in, Query):
+        try:
+            written = capture.expires_in(response)
+        except Unreadable:
+            return None
+    else:
+        written = tree.render(capture.expires_in, scope)
+    if written is None or isinstance(written, Missing):
+        return None
+    found = seconds(written) if isinstance(written, (str, int, float)) else None
+    if found is None:
+        raise InputError(
+            Problem(f"`expires-in` of `{capture.name}` is not a time", capture.location, "give seconds, or a duration such as 55m")
+        )
+    return found

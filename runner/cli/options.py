@@ -1,0 +1,152 @@
+"""Options that several commands share, and argparse made to fail as zrun fails: one clear error, exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from runner.errors import InputError, Problem, did_you_mean
+from runner.quantities import seconds
+from runner.values import Value
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our errors: what is wrong, a did-you-mean for an unknown option, the next step."""
+
+    def __init__(self, command: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=f"zrun {command}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(Problem(message, None, f"see `{self.prog} --help`"))
+
+    def read(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The parsed arguments. Raises InputError for every option that is not known."""
+        found, unknown = self.parse_known_intermixed_args(list(arguments))
+        if unknown:
+            known = [option for action in self._actions for option in action.option_strings]
+            raise InputError(
+                Problem(
+                    f"`{word.partition('=')[0]}` is not an option of `{self.prog}`",
+                    None,
+                    did_you_mean(word.partition("=")[0], known, f"see `{self.prog} --help`"),
+                )
+                for word in unknown
+            )
+        return found
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """-e and --var: which values a collection is rendered against."""
+    parser.add_argument(
+        "-e",
+        "--env",
+        dest="environments",
+        action="append",
+        default=[],
+        metavar="ENV",
+        help="environment: a name (`us` is environments/us.yaml) or a file; several: the later wins",
+    )
+    parser.add_argument(
+        "--var",
+        dest="variables",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="give a variable a value, over all others; NAME=text, or NAME:=JSON for numbers, lists and maps",
+    )
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """-r and --alone: which requests."""
+    parser.add_argument(
+        "-r",
+        "--request",
+        dest="requests",
+        action="append",
+        default=[],
+        metavar="ID|GLOB",
+        help="run these requests (an id, a folder, a glob) and, first, just what they need; may be repeated",
+    )
+    parser.add_argument("--alone", action="store_true", help="with -r: nothing but the named requests")
+
+
+def add_clock(parser: argparse.ArgumentParser) -> None:
+    """--clock and --seed: what makes a run repeatable."""
+    parser.add_argument(
+        "--clock",
+        default=None,
+        metavar="+TIME",
+        help="move the clock of the run, and of an embedded sandbox, ahead (`+56m`): see what happens when tokens expire",
+    )
+    parser.add_argument("--seed", default=None, metavar="TEXT", help="make $uuid, $random-int and their like repeatable")
+
+
+def add_color(parser: argparse.ArgumentParser) -> None:
+    """--color, over NO_COLOR and FORCE_COLOR."""
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colour output (default: on a terminal)"
+    )
+
+
+def read_variables(written: Iterable[str]) -> dict[str, Value]:
+    """`name=text` and `name:=json` as a mapping. Raises InputError for each that is neither; values are not repeated."""
+    found: dict[str, Value] = {}
+    problems: list[Problem] = []
+    for word in written:
+        name, equals, text = word.partition("=")
+        if not equals or not name.rstrip(":"):
+            problems.append(Problem("an argument of --var is not NAME=VALUE", None, "write --var name=value"))
+        elif name.endswith(":"):
+            try:
+                found[name[:-1]] = json.loads(text)
+            except ValueError:
+                problems.append(
+                    Problem(f"the value of `--var {name}=` is not JSON", None, "`:=` wants JSON; `=` takes any text")
+                )
+        else:
+            found[name] = text
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def read_clock(written: str | None) -> float:
+    """The seconds of `+56m`. Raises InputError."""
+    if written is None:
+        return 0.0
+    ahead = seconds(written.removeprefix("+"))
+    if ahead is None:
+        raise InputError(Problem("--clock is not a time", None, "write it as +56m, +2h or +1d"))
+    return ahead
+
+
+def collection_path(written: str) -> Path:
+    """The collection's file: as given, or with `.yaml` behind it, or from `collections/`. Raises InputError."""
+    given = Path(written)
+    tries = [given, given.with_name(given.name + ".yaml"), Path("collections") / given.with_name(given.name + ".yaml")]
+    for path in tries:
+        if path.is_file():
+            return path
+    near = [str(path) for folder in {given.parent, Path("collections")} if folder.is_dir() for path in folder.glob("*.y*ml")]
+    if given.is_dir():
+        raise InputError(Problem(f"{written} is a folder", None, "name one file in it" if near else "name a file"))
+    raise InputError(Problem(f"there is no collection {written}", None, did_you_mean(written, near, _what_there_is(near))))
+
+
+def _what_there_is(near: list[str]) -> str:
+    return f"there is: {', '.join(sorted(near)[:8])}" if near else "`zrun init` makes a project to begin with"
+
+
+def out(text: str) -> None:
+    """Results, to standard output."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")

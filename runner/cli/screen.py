@@ -1,0 +1,52 @@
+"""Where text goes and how it may look: results on standard output, diagnostics on standard error, colour where it is wanted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from runner.errors import Problem
+
+
+def wants_color(choice: str, stream: TextIO) -> bool:
+    """Whether to colour `stream`: --color first, then NO_COLOR (no-color.org), FORCE_COLOR, then whether it is a terminal."""
+    if choice in ("always", "never"):
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def in_ci() -> bool:
+    """Whether a CI system runs this: they all set CI."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def can_ask() -> bool:
+    """Whether a person can be asked: on a terminal, and never in CI."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not in_ci()
+
+
+def tell(
+    problems: Iterable[Problem], *, color: str = "auto", redact: Callable[[str], str] = lambda text: text
+) -> None:
+    """Print problems to standard error."""
+    from runner.reporters import problems as report  # late: a run without mistakes prints none
+
+    text = report.render(tuple(problems), color=wants_color(color, sys.stderr), width=terminal_width())
+    sys.stdout.flush()
+    sys.stderr.write(redact(text))
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 100 where there is none."""
+    if not sys.stderr.isatty():
+        return 100
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 100
+    except OSError:
+        return 100

@@ -1,0 +1,159 @@
+"""What depends on what: the variables that a request reads, who captures them, and the order that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from runner import predicates, tree
+from runner.collection import BodySpec, Capture, Collection, Pair, RequestSpec, Variables
+from runner.errors import InputError, Location, Problem
+from runner.predicates import Expectation
+from runner.template import Name, Template
+from runner.tree import Tree
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """An earlier request, and the variable for which it is needed (None: `needs` says so)."""
+
+    id: str
+    variable: str | None
+    location: Location
+
+
+Graph: TypeAlias = Mapping[str, tuple[Dependency, ...]]
+
+
+def reads(request: RequestSpec) -> Iterator[Name]:
+    """Every variable that `request` itself names, in the order of its parts; its own loop variable left out."""
+    local = request.for_each.name if request.for_each else None
+    for name in _all_reads(request):
+        if name.name != local:
+            yield name
+
+
+def _all_reads(request: RequestSpec) -> Iterator[Name]:
+    if isinstance(request.when, Template):
+        yield from request.when.names
+    if request.for_each:
+        yield from tree.names(request.for_each.items)
+    yield from tree.names(request.method)
+    yield from tree.names(request.url)
+    for pair in (*request.path, *request.query, *request.headers):
+        yield from _pair_reads(pair)
+    if request.body:
+        yield from _body_reads(request.body)
+    yield from tree.names(request.save)
+    for expectation in _expectations(request):
+        yield from predicates.names(expectation)
+    for capture in request.capture:
+        yield from _capture_reads(capture)
+
+
+def _pair_reads(pair: Pair) -> Iterator[Name]:
+    yield from tree.names(pair.name)
+    yield from tree.names(pair.value)
+
+
+def _body_reads(body: BodySpec) -> Iterator[Name]:
+    yield from tree.names(body.tree)
+    yield from tree.names(body.file)
+    for pair in body.form:
+        yield from _pair_reads(pair)
+    for part in body.parts:
+        for written in (part.name, part.value, part.file, part.filename, part.content_type):
+            yield from tree.names(written)
+
+
+def _capture_reads(capture: Capture) -> Iterator[Name]:
+    for written in (capture.query, capture.expires_in, capture.default):
+        if isinstance(written, (Template, tree.Items, tree.Entries)):
+            yield from tree.names(written)
+    if isinstance(capture.filter, Template):  # `value` there is what was captured
+        yield from (name for name in capture.filter.names if name.name != "value")
+
+
+def _expectations(request: RequestSpec) -> Iterator[Expectation]:
+    yield from request.expect
+    if request.until:
+        yield from request.until.on
+    if request.renew:
+        yield from request.renew.on
+
+
+def reads_deeply(request: RequestSpec, shared: Variables) -> Iterator[Name]:
+    """As `reads`, and also what the definitions of those variables read in turn.
+
+    `shared` are the environment's variables; the request's own layers come below them. A name found through a definition
+    has its place there, and is not guarded by how the definition is used.
+    """
+    written: dict[str, Tree] = {}
+    for layer in (*request.layers, shared):
+        written.update((name, variable.value) for name, variable in layer.items())
+    seen: set[str] = set()
+    pending = list(reads(request))
+    while pending:
+        name = pending.pop(0)
+        yield name
+        if name.name in written and name.name not in seen:
+            seen.add(name.name)
+            pending.extend(tree.names(written[name.name]))
+
+
+def dependencies(requests: Sequence[RequestSpec], shared: Variables) -> Graph:
+    """For each request the earlier ones that it depends on: for each variable the nearest that captures it, then `needs`."""
+    captured_by: dict[str, str] = {}
+    graph: dict[str, tuple[Dependency, ...]] = {}
+    for request in requests:
+        found: dict[tuple[str, str | None], Dependency] = {}
+        for name in reads_deeply(request, shared):
+            source = captured_by.get(name.name)
+            if source is not None:
+                found.setdefault((source, name.name), Dependency(source, name.name, name.location))
+        for need in request.needs:
+            found.setdefault((need.id, None), Dependency(need.id, None, need.location))
+        graph[request.id] = tuple(found.values())
+        captured_by.update((capture.name, request.id) for capture in request.capture)
+    return graph
+
+
+def in_order(collection: Collection, graph: Graph) -> tuple[RequestSpec, ...]:
+    """The requests in file order, but each after what it needs. Raises InputError for every cycle."""
+    placed: dict[str, RequestSpec] = {}
+    problems: list[Problem] = []
+    for start in collection.requests:
+        # An explicit stack: a chain may be longer than Python's own.
+        stack: list[tuple[RequestSpec, Iterator[Dependency]]] = []
+        if start.id not in placed:
+            stack.append((start, iter(graph[start.id])))
+        while stack:
+            request, rest = stack[-1]
+            dependency = next((d for d in rest if d.id not in placed), None)
+            if dependency is None:
+                placed[request.id] = request
+                stack.pop()
+                continue
+            path = [entry[0].id for entry in stack]
+            if dependency.id in path:
+                circle = " -> ".join([*path[path.index(dependency.id) :], dependency.id])
+                problems.append(
+                    Problem(f"these requests wait for each other: {circle}", dependency.location, "take one `needs` away")
+                )
+                continue
+            needed = collection.get(dependency.id)
+            if needed is not None:
+                stack.append((needed, iter(graph[needed.id])))
+    if problems:
+        raise InputError(problems)
+    return tuple(placed.values())
+
+
+def captures_of(requests: Sequence[RequestSpec]) -> dict[str, tuple[str, ...]]:
+    """For each captured variable the ids of the requests that capture it, in file order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for request in requests:
+        for capture in request.capture:
+            found[capture.name] = (*found.get(capture.name, ()), request.id)
+    return found

@@ -1,0 +1,181 @@
+"""What a run would do: which requests, in which order, for what reason, as far as it can be known before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal, TypeAlias
+
+from runner import graph
+from runner.collection import Collection, RequestSpec
+from runner.environment import Environment
+from runner.errors import InputError, Location, Problem, Source, did_you_mean
+from runner.graph import Dependency, Graph
+from runner.quantities import show_seconds
+from runner.scope import Scope
+from runner.template import Template
+from runner.values import MISSING, Value
+
+# Zoho's own advice is to renew an access token of one hour before it ends; five minutes outlast any single request.
+STALE_WITHIN = 300.0
+
+Verdict: TypeAlias = Literal["run", "skip", "maybe"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request of the plan. `verdict`: it will run, it will be skipped, or that depends on earlier answers (maybe).
+
+    `because` says why it is in the plan (it was asked for, or who needs what of it), `reason` why it would be skipped.
+    """
+
+    request: RequestSpec
+    depends_on: tuple[Dependency, ...]
+    verdict: Verdict
+    because: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole run, in order. `graph` covers every request of the collection, also those that are not in the plan."""
+
+    collection: Collection
+    environment: Environment | None
+    steps: tuple[Step, ...]
+    graph: Graph
+
+    def step(self, request_id: str) -> Step | None:
+        return next((step for step in self.steps if step.request.id == request_id), None)
+
+
+def make(
+    collection: Collection,
+    environment: Environment | None,
+    scope: Scope,
+    wanted: Sequence[str] = (),
+    *,
+    alone: bool = False,
+) -> Plan:
+    """The plan for the requests that `wanted` selects (ids, folders or globs; none: all).
+
+    Raises InputError for a cycle, for a pattern that selects nothing, and when nothing is left to run.
+    """
+    shared = environment.all_variables() if environment else {}
+    dependencies = graph.dependencies(collection.requests, shared)
+    order = graph.in_order(collection, dependencies)
+    if wanted:
+        because = dict.fromkeys(select(collection, wanted), "asked for")
+        if not alone:
+            _add_needed(because, collection, dependencies, scope)
+    else:
+        because = {request.id: "" for request in order if "never" not in request.tags}
+    if not because:
+        raise InputError(
+            Problem("the collection has no request to run", None, "name one that is tagged `never` with -r")
+        )
+    steps: list[Step] = []
+    changing: set[str] = set()
+    for request in order:
+        if request.id not in because:
+            continue
+        verdict, reason = foresee(request, scope.at(request), changing)
+        if verdict != "skip":
+            changing.update(capture.name for capture in request.capture)
+        steps.append(Step(request, dependencies[request.id], verdict, because[request.id], reason))
+    return Plan(collection, environment, tuple(steps), dependencies)
+
+
+def select(collection: Collection, wanted: Sequence[str]) -> list[str]:
+    """The ids that the patterns of `-r` select, in file order: an id, a folder, or a glob whose `*` also crosses `/`.
+
+    A request tagged `never` is selected by its own id alone. Raises InputError for every pattern that selects nothing.
+    """
+    chosen: set[str] = set()
+    problems: list[Problem] = []
+    for pattern in wanted:
+        found = {
+            request.id
+            for request in collection
+            if request.id == pattern
+            or (
+                "never" not in request.tags
+                and (request.id.startswith(pattern.rstrip("/") + "/") or fnmatchcase(request.id, pattern))
+            )
+        }
+        if not found:
+            known = [request.id for request in collection]
+            hint = did_you_mean(pattern, known, f"it holds: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}")
+            place = Location(Source(f"-r {pattern}", ""), 1, 1)
+            problems.append(Problem(f"no request of {collection.path.name} is called `{place.source.name[3:]}`", None, hint))
+        chosen |= found
+    if problems:
+        raise InputError(problems)
+    return [request.id for request in collection if request.id in chosen]
+
+
+def _add_needed(because: dict[str, str], collection: Collection, dependencies: Graph, scope: Scope) -> None:
+    """Add to `because` what the requests in it need: those that capture what has no value yet, or a stale one."""
+    pending = list(because)
+    while pending:
+        request = collection.get(pending.pop())
+        if request is None:
+            continue
+        view = scope.at(request)
+        for dependency in dependencies[request.id]:
+            name = dependency.variable
+            if dependency.id in because or (name is not None and not lacking(name, view)):
+                continue
+            because[dependency.id] = f"{request.id} needs {name}" if name else f"{request.id} needs it"
+            pending.append(dependency.id)
+
+
+def lacking(name: str, scope: Scope) -> bool:
+    """Whether `name` has no value, or one that expires within five minutes."""
+    if scope.get(name) is MISSING:
+        return True
+    left = scope.expires_in(name)
+    return left is not None and left < STALE_WITHIN
+
+
+def foresee(request: RequestSpec, scope: Scope, changing: set[str]) -> tuple[Verdict, str]:
+    """Whether `request` would run, were the values of the names in `changing` not known yet."""
+    if request.skip:
+        return "skip", request.skip if isinstance(request.skip, str) else "it is marked `skip`"
+    if request.when is None:
+        return "run", ""
+    if isinstance(request.when, Template):
+        unknown = sorted({name.name for name in request.when.names} & changing)
+        if unknown:
+            return "maybe", f"{request.when} depends on {', '.join(unknown)}, which an earlier request captures"
+    return ("run", "") if holds(request, scope) else ("skip", why_not(request, scope))
+
+
+def holds(request: RequestSpec, scope: Scope) -> bool:
+    """Whether the `when` of `request` is true now. Raises what rendering raises."""
+    value: Value = request.when.render(scope) if isinstance(request.when, Template) else request.when
+    return value is None or (value not in ("false", "False", "no", "0") if isinstance(value, str) and value else bool(value))
+
+
+def why_not(request: RequestSpec, scope: Scope) -> str:
+    """Why a false `when` is false, in words: the expression, and how its variables stand."""
+    if not isinstance(request.when, Template):
+        return "its `when` is false"
+    standing = [how_it_stands(name, scope) for name in dict.fromkeys(name.name for name in request.when.names)]
+    return f"{request.when} is false" + (f": {', '.join(standing)}" if standing else "")
+
+
+def how_it_stands(name: str, scope: Scope) -> str:
+    """`access-token is good for 54 m`, `refresh-token has a value`, `flag has no value`."""
+    if scope.get(name) is MISSING:
+        return f"{name} has no value"
+    left = scope.expires_in(name)
+    if left is None:
+        return f"{name} has a value"
+    return f"{name} is good for {show_seconds(left)}" if left > 0 else f"{name} expired {show_seconds(-left)} ago"
+
+
+def captured_by(collection: Collection) -> Mapping[str, tuple[str, ...]]:
+    """For each captured variable the ids of the requests that capture it, in file order."""
+    return graph.captures_of(collection.requests)

@@ -1,0 +1,184 @@
+"""Everything that can be known before the first byte is sent: names, files, addresses, secrets, hosts.
+
+`static` looks at the files alone, `before` also at the values of this run. Both give problems; neither sends anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import graph, render
+from runner.collection import Collection, RequestSpec
+from runner.environment import Environment, SecretSpec
+from runner.errors import InputError, PolicyError, Problem, did_you_mean, nearest
+from runner.exchange import Call
+from runner.plan import Plan
+from runner.policy import Policy
+from runner.scope import Scope
+from runner.template import Name, NoValue, Template
+from runner.values import MISSING, Secret
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong (`problems`), what policy forbids (`refusals`), and which secrets are to be asked for (`prompts`)."""
+
+    problems: tuple[Problem, ...]
+    refusals: tuple[Problem, ...] = ()
+    prompts: tuple[SecretSpec, ...] = ()
+
+
+def static(
+    collection: Collection, environment: Environment | None, scope: Scope, elsewhere: Iterable[str] = ()
+) -> list[Problem]:
+    """Mistakes in the files, whatever is selected: unknown names, names read too early, files that are not there.
+
+    `elsewhere` are names that some other environment declares, for a collection checked without one.
+    """
+    shared = environment.all_variables() if environment else {}
+    captured = graph.captures_of(collection.requests)
+    others = frozenset(elsewhere)
+    problems: dict[tuple[str, int, int, str], Problem] = {}
+    earlier: set[str] = set()
+    for request in collection:
+        view = scope.at(request)
+        known = view.names() | captured.keys() | others
+        for name in graph.reads_deeply(request, shared):
+            problem = _name_problem(name, request, view, known, captured, earlier)
+            if problem:
+                at = problem.location or request.location
+                problems.setdefault((at.source.name, at.line, at.column, problem.message), problem)
+        earlier.update(capture.name for capture in request.capture)
+    found = list(problems.values())
+    found.extend(_missing_files(collection))
+    if environment:
+        found.extend(_missing_tls(environment))
+    return found
+
+
+def _name_problem(
+    name: Name,
+    request: RequestSpec,
+    scope: Scope,
+    known: frozenset[str] | set[str],
+    captured: dict[str, tuple[str, ...]],
+    earlier: set[str],
+) -> Problem | None:
+    if name.name not in known:
+        if name.guarded:
+            near = nearest(name.name, known)
+            if near is None:
+                return None
+            return Problem(f"nothing gives `{name.name}` a value", name.location, f"did you mean `{near}`?", warning=True)
+        hint = _as_subtraction(name.name, known) or did_you_mean(
+            name.name, known, "declare it under `variables`, capture it in an earlier request, or give it with --var"
+        )
+        return Problem(f"`{name.name}` is not known", name.location, hint)
+    if name.guarded or name.name in earlier or name.name not in captured or name.name in scope.names():
+        return None
+    if scope.get(name.name) is not MISSING:
+        return None
+    source = captured[name.name][0]
+    if source == request.id:
+        return Problem(
+            f"`{name.name}` is read by the request that captures it", name.location, "give it a value under `variables`"
+        )
+    return Problem(
+        f"`{name.name}` is read before `{source}` captures it", name.location, f"move `{source}` above `{request.id}`"
+    )
+
+
+def _as_subtraction(name: str, known: Iterable[str]) -> str | None:
+    """A hint for `count-1`, which is one name: a minus has blanks around it."""
+    pieces = name.split("-")
+    names = set(known)
+    for cut in range(1, len(pieces)):
+        left, right = "-".join(pieces[:cut]), "-".join(pieces[cut:])
+        if left in names and (right in names or right.isdigit()):
+            return f"did you mean `{left} - {right}`? A minus has blanks around it"
+    return None
+
+
+def _missing_files(collection: Collection) -> Iterator[Problem]:
+    for request in collection:
+        body = request.body
+        written = [(body.file, body.location)] if body and body.file is not None else []
+        written += [(part.file, part.location) for part in (body.parts if body else ()) if part.file is not None]
+        for name, place in written:
+            if isinstance(name, str) and not (request.folder / name).is_file():
+                yield Problem(f"the file `{name}` is not there", place, f"it is looked for in {_shown(request.folder)}")
+
+
+def _missing_tls(environment: Environment) -> Iterator[Problem]:
+    tls = environment.tls
+    for key, path in (("ca", tls.ca), ("client-cert", tls.client_cert), ("client-key", tls.client_key)):
+        if path is not None and not path.exists():
+            yield Problem(f"the file of `tls.{key}`, {_shown(path)}, is not there", tls.location, "mend the path")
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd())) or "."
+    except ValueError:
+        return str(path)
+
+
+def before(
+    plan: Plan,
+    scope: Scope,
+    policy: Policy,
+    missing: Callable[[SecretSpec], Problem],
+    asks: Callable[[SecretSpec], bool],
+) -> Findings:
+    """What this run would stumble over: addresses, hosts, and secrets that no source gives.
+
+    `missing` words the absence of a secret; `asks` tells whether a person can be asked for it.
+    """
+    problems: dict[str, Problem] = {}
+    refusals: dict[str, Problem] = {}
+    prompts: dict[str, SecretSpec] = {}
+    secrets = plan.environment.secrets if plan.environment else {}
+    shared = plan.environment.all_variables() if plan.environment else {}
+    coming: set[str] = set()
+    for step in plan.steps:
+        if step.verdict == "skip":
+            continue
+        view = scope.at(step.request)
+        names = {name.name: name for name in graph.reads_deeply(step.request, shared) if not name.guarded}
+        for name in names.keys() & secrets.keys() - coming:
+            spec = secrets[name]
+            if view.get(name) is not MISSING:
+                continue
+            if not asks(spec):
+                problems[name] = missing(spec)
+            elif step.verdict == "run":
+                prompts[name] = spec
+        _look_at_address(step.request, view, policy, names.keys() & secrets.keys(), problems, refusals)
+        coming.update(capture.name for capture in step.request.capture)
+    return Findings(tuple(problems.values()), tuple(refusals.values()), tuple(prompts.values()))
+
+
+def _look_at_address(
+    request: RequestSpec,
+    scope: Scope,
+    policy: Policy,
+    secrets: Iterable[str],
+    problems: dict[str, Problem],
+    refusals: dict[str, Problem],
+) -> None:
+    try:
+        url = render.address(request, scope)
+    except NoValue:
+        return  # no mistake yet: an earlier request may capture it
+    except InputError as error:
+        problems.update((str(problem), problem) for problem in error.problems)
+        return
+    marks = frozenset(Secret("", name) for name in secrets)
+    place = request.url.location if isinstance(request.url, Template) else request.location
+    try:
+        policy.check(Call("GET", url, secrets=marks, location=place))
+    except PolicyError as error:
+        for problem in error.problems:
+            refusals[str(problem)] = problem

@@ -1,0 +1,281 @@
+"""A request as written and a scope become a Call: every template rendered, every part encoded, nothing left to decide."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from runner import tree
+from runner.collection import BodySpec, Pair, PartSpec, RequestSpec, Text
+from runner.errors import InputError, Location, Problem
+from runner.exchange import Call, Headers, Part
+from runner.template import Lookup, Template
+from runner.values import Secret, Value, as_text, reveal, secrets_in
+
+# What RFC 3986 lets stand in a query beside letters and digits, less the separators of pairs; templates keep their text.
+_QUERY_SAFE = "-._~!$'()*,:@/?"
+_PATH_PARAMETER = re.compile(r"(?<=/):([A-Za-z_][\w-]*)(?=[/?#.]|$)|\{([A-Za-z_][\w-]*)\}")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")  # RFC 9110, 5.6.2
+
+
+@dataclass
+class _Ink:
+    """Text being written twice: as it is sent, and as it may be shown; and the secrets that went into it."""
+
+    real: str = ""
+    shown: str = ""
+    secrets: set[Secret] = field(default_factory=set)
+
+    def add(self, text: str | Secret) -> None:
+        if isinstance(text, Secret):
+            self.real += text.reveal()
+            self.shown += str(text)
+            self.secrets.add(text)
+        else:
+            self.real += text
+            self.shown += text
+
+    def encoded(self, text: str | Secret, safe: str) -> None:
+        """Add `text` percent-encoded; a secret's mask is left readable."""
+        if isinstance(text, Secret):
+            self.add(Secret(quote(text.reveal(), safe=safe), text.name, str(text)))
+            self.secrets.add(text)
+        else:
+            self.add(quote(text, safe=safe))
+
+
+def call(request: RequestSpec, lookup: Lookup) -> Call:
+    """The Call that `request` is in this scope.
+
+    Raises template.NoValue for a variable without a value, InputError for an address, a header or a body that cannot be
+    made of what was given; both with their place.
+    """
+    url = _url(request, lookup)
+    headers, secrets = _headers(request, lookup)
+    method = tree.render_text(request.method, lookup)
+    if isinstance(method, Secret) or not _TOKEN.match(method):
+        raise InputError(Problem("the method is not a word of HTTP", request.location, "write it as `method: PURGE`"))
+    content: bytes | Path | tuple[Part, ...] | None = None
+    if request.body:
+        content, media_type, body_secrets = _body(request.body, request.folder, lookup)
+        secrets |= body_secrets
+        if media_type and not any(name.lower() == "content-type" for name, _ in headers):
+            headers = (*headers, ("Content-Type", media_type))
+    return Call(
+        method=method.upper() if method.islower() else method,
+        url=url.real,
+        headers=headers,
+        content=content,
+        timeout=request.timeout,
+        follow_redirects=request.follow_redirects,
+        max_redirects=request.max_redirects,
+        cookies=request.cookies,
+        save=_file(request.save, request.folder, lookup) if request.save is not None else None,
+        secrets=frozenset(secrets | url.secrets),
+        location=_place(request.url, request.location),
+        masked_url=url.shown,
+    )
+
+
+def address(request: RequestSpec, lookup: Lookup) -> str:
+    """The URL alone, as it would be sent. Raises as `call` does."""
+    return _url(request, lookup).real
+
+
+def _place(text: Text, otherwise: Location) -> Location:
+    return text.location if isinstance(text, Template) else otherwise
+
+
+def _url(request: RequestSpec, lookup: Lookup) -> _Ink:
+    ink = _Ink()
+    written = tree.render_text(request.url, lookup)
+    place = _place(request.url, request.location)
+    if request.path:
+        written = _fill_path(written, request.path, lookup, place)
+    ink.add(written)
+    _check_address(ink, place)
+    ink.real, ink.shown = ink.real.partition("#")[0], ink.shown.partition("#")[0]
+    separator = "&" if "?" in ink.real else "?"
+    for name, value in _pairs(request.query, lookup):
+        if not ink.real.endswith(("?", "&")):
+            ink.add(separator)
+        ink.encoded(name, _QUERY_SAFE)
+        ink.add("=")
+        ink.encoded(value, _QUERY_SAFE)
+        separator = "&"
+    return ink
+
+
+def _check_address(ink: _Ink, place: Location) -> None:
+    """Refuse what is not an absolute http(s) URL, and what two parsers could read as two different hosts."""
+    address = ink.real
+    scheme, colon, rest = address.partition("://")
+    if not colon or scheme.lower() not in ("http", "https"):
+        raise InputError(
+            Problem("the address does not begin with http:// or https://", place, "give the whole URL, scheme and host")
+        )
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if not authority or authority.startswith(":"):
+        raise InputError(Problem("the address names no host", place, "put a host behind the scheme"))
+    if "\\" in authority or any(character <= " " or character == "\x7f" for character in address):
+        raise InputError(
+            Problem("the address holds a blank, a control character or a backslash", place, "percent-encode it, or mend the value")
+        )
+    port = authority.rpartition("@")[2].rpartition("]")[2].rpartition(":")[2]
+    if ":" in authority.rpartition("@")[2].rpartition("]")[2] and not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise InputError(Problem("the port of the address is not a number below 65536", place, "mend the port"))
+
+
+def _fill_path(url: str | Secret, pairs: tuple[Pair, ...], lookup: Lookup, place: Location) -> str | Secret:
+    """`:id` and `{id}` in the URL's path, replaced by percent-encoded values."""
+    values = dict(_pairs(pairs, lookup))
+    real, shown = (url.reveal(), str(url)) if isinstance(url, Secret) else (url, url)
+    used: set[str] = set()
+
+    def fill(text: str, seen: bool) -> str:
+        def replace(match: re.Match[str]) -> str:
+            name = match[1] or match[2]
+            if name not in values:
+                return match[0]
+            used.add(name)
+            value = values[name]
+            if isinstance(value, Secret):
+                return str(value) if seen else quote(value.reveal(), safe="")
+            return quote(value, safe="")
+
+        head, mark, tail = text.partition("?")
+        return _PATH_PARAMETER.sub(replace, head) + mark + tail
+
+    filled, mask = fill(real, False), fill(shown, True)
+    for pair in pairs:
+        if isinstance(pair.name, str) and pair.name in values and pair.name not in used:
+            raise InputError(
+                Problem(f"the URL has no place for `{pair.name}`", pair.location, f"write `:{pair.name}` into its path")
+            )
+    names = [value.name for value in values.values() if isinstance(value, Secret)]
+    if isinstance(url, Secret):
+        names.insert(0, url.name)
+    return Secret(filled, ", ".join(names), mask) if names else filled
+
+
+def _pairs(pairs: Iterable[Pair], lookup: Lookup) -> Iterator[tuple[str, str | Secret]]:
+    """Names and texts, a list repeated, a null dropped."""
+    for pair in pairs:
+        name = tree.render_key(pair.name, lookup)
+        value = tree.render(pair.value, lookup)
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None:
+                yield name, _scalar(item, pair.location)
+
+
+def _scalar(value: Value, place: Location) -> str | Secret:
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, (list, dict)):
+        found = secrets_in(value)
+        if found:
+            text = json.dumps(reveal(value), ensure_ascii=False, separators=(",", ":"))
+            return Secret(text, ", ".join(sorted({secret.name for secret in found})))
+    return as_text(value)
+
+
+def _headers(request: RequestSpec, lookup: Lookup) -> tuple[Headers, set[Secret]]:
+    lines: list[tuple[str, str]] = []
+    secrets: set[Secret] = set()
+    places = {id(pair): pair.location for pair in request.headers}
+    for pair in request.headers:
+        for name, value in _pairs((pair,), lookup):
+            if not _TOKEN.match(name):
+                raise InputError(
+                    Problem("a header's name holds a character that HTTP does not allow", places[id(pair)], "use letters, digits and hyphens")
+                )
+            text = value.reveal() if isinstance(value, Secret) else value
+            if any(character in text for character in "\r\n\0"):
+                raise InputError(
+                    Problem(f"the value of the header `{name}` holds a line end or a NUL", places[id(pair)], "a header is one line: trim the value")
+                )
+            if isinstance(value, Secret):
+                secrets.add(value)
+            lines.append((name, text.strip(" \t")))
+    return tuple(lines), secrets
+
+
+def _body(
+    body: BodySpec, folder: Path, lookup: Lookup
+) -> tuple[bytes | Path | tuple[Part, ...], str | None, set[Secret]]:
+    """The content, its media type (None: by the transport), and the secrets in it."""
+    if body.kind == "form":
+        return _form(body, lookup)
+    if body.kind == "multipart":
+        parts, secrets = _multipart(body, folder, lookup)
+        return parts, None, secrets
+    if body.kind == "file":
+        path = _file(body.file or "", folder, lookup)
+        return path, _media_type(path), set()
+    if body.kind in ("json", "graphql"):
+        value = tree.render(body.tree, lookup)
+        text = json.dumps(reveal(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode(), "application/json", set(secrets_in(value))
+    text_value = tree.render_text(body.tree, lookup)
+    media_type = "application/xml" if body.kind == "xml" else "text/plain; charset=utf-8"
+    if isinstance(text_value, Secret):
+        return text_value.reveal().encode(), media_type, {text_value}
+    return text_value.encode(), media_type, set()
+
+
+def _form(body: BodySpec, lookup: Lookup) -> tuple[bytes, str, set[Secret]]:
+    """The WHATWG's application/x-www-form-urlencoded: a blank is `+`."""
+    fields: list[str] = []
+    secrets: set[Secret] = set()
+    for name, value in _pairs(body.form, lookup):
+        if isinstance(value, Secret):
+            secrets.add(value)
+        text = value.reveal() if isinstance(value, Secret) else value
+        fields.append(f"{quote_plus(name, safe='*')}={quote_plus(text, safe='*')}")
+    return "&".join(fields).encode(), "application/x-www-form-urlencoded", secrets
+
+
+def _multipart(body: BodySpec, folder: Path, lookup: Lookup) -> tuple[tuple[Part, ...], set[Secret]]:
+    parts: list[Part] = []
+    secrets: set[Secret] = set()
+    for spec in body.parts:
+        name = tree.render_key(spec.name, lookup)
+        media_type = tree.render_key(spec.content_type, lookup) if spec.content_type is not None else None
+        filename = tree.render_key(spec.filename, lookup) if spec.filename is not None else None
+        if spec.file is not None:
+            path = _file(spec.file, folder, lookup)
+            parts.append(Part(name, path, filename or path.name, media_type or _media_type(path)))
+            continue
+        for content in _part_contents(spec, lookup):
+            if isinstance(content, Secret):
+                secrets.add(content)
+            text = content.reveal() if isinstance(content, Secret) else content
+            parts.append(Part(name, text.encode(), filename, media_type))
+    return tuple(parts), secrets
+
+
+def _part_contents(spec: PartSpec, lookup: Lookup) -> Iterator[str | Secret]:
+    value = tree.render(spec.value, lookup)
+    for item in value if isinstance(value, list) else [value]:
+        if item is not None:
+            yield _scalar(item, spec.location)
+
+
+def _file(written: Text, folder: Path, lookup: Lookup) -> Path:
+    text = tree.render_text(written, lookup)
+    place = written.location if isinstance(written, Template) else None
+    if isinstance(text, Secret):
+        raise InputError(Problem("the name of a file would hold a secret", place, "name the file without it"))
+    if not text or "\0" in text:
+        raise InputError(Problem("the name of a file is empty or holds a NUL", place, "give a path"))
+    return folder / text
+
+
+def _media_type(path: Path) -> str:
+    import mimetypes  # late: it reads the system's tables, and few requests send a file
+
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -1,0 +1,236 @@
+"""A run: each step of a plan decided, sent, captured and judged, one StepResult after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from runner import attempts, captures, errors, plan, predicates, render, tree
+from runner.attempts import Sent
+from runner.collection import RequestSpec
+from runner.diagnosis import refused
+from runner.errors import InputError, NetworkError, PolicyError, Problem, ZrunError
+from runner.exchange import Call, Response
+from runner.plan import Plan, Step
+from runner.predicates import CheckResult
+from runner.queries import Query
+from runner.results import CaptureResult, StepResult
+from runner.scope import Captured, Scope
+from runner.template import NoValue
+from runner.values import Value, as_text
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The outside world, as a run needs it.
+
+    `send` raises NetworkError or PolicyError; `allow` raises PolicyError when a call's secrets may not go to its host;
+    `keep` writes captured values durably before it returns; `started` hears of each request before it is sent.
+    """
+
+    send: Callable[[Call], Response]
+    allow: Callable[[Call], None]
+    keep: Callable[[Mapping[str, Captured]], None]
+    sleep: Callable[[float], None]
+    now: Callable[[], float]
+    started: Callable[[Step, int, int], None]
+
+
+@dataclass
+class Session:
+    """The run of one plan. `outcomes` is how each request ended so far: what depends on a failed one is blocked."""
+
+    plan: Plan
+    scope: Scope
+    ports: Ports
+    fail_fast: bool = False
+    outcomes: dict[str, StepResult] = field(default_factory=dict)
+
+    def run(self) -> Iterator[StepResult]:
+        """Run the plan in order. Yields a result for each step (for each item, where there is a for-each)."""
+        stopped_by: str | None = None
+        for index, step in enumerate(self.plan.steps):
+            if stopped_by is not None:
+                yield self._not_sent(step.request, "skipped", f"not run: {stopped_by} failed, and --fail-fast is on")
+                continue
+            self.ports.started(step, index, len(self.plan.steps))
+            for result in self._step(step.request):
+                self._remember(result)
+                yield result
+                if result.status == "failed" and self.fail_fast:
+                    stopped_by = result.id
+                    break
+
+    def _remember(self, result: StepResult) -> None:
+        """Of a for-each, the worst item is what counts for those that depend on it."""
+        earlier = self.outcomes.get(result.id)
+        if earlier is None or result.item is None or earlier.status not in ("failed", "blocked"):
+            self.outcomes[result.id] = result
+
+    def _step(self, request: RequestSpec) -> Iterator[StepResult]:
+        scope = self.scope.at(request)
+        blocker = self._blocker(request)
+        if blocker:
+            yield self._not_sent(request, "blocked", blocker)
+            return
+        try:
+            if request.skip:
+                yield self._not_sent(request, "skipped", request.skip if isinstance(request.skip, str) else "`skip` is set")
+                return
+            if not plan.holds(request, scope):
+                yield self._not_sent(request, "skipped", plan.why_not(request, scope))
+                return
+            if request.for_each is None:
+                yield self._one(request, scope)
+                return
+            items = tree.render(request.for_each.items, scope)
+            if not isinstance(items, list):
+                raise InputError(
+                    Problem("`for-each` is not a list", request.for_each.location, "give a list, or a variable that holds one")
+                )
+        except ZrunError as error:
+            yield self._failed(request, self.ports.now(), error)
+            return
+        yield from self._each(request, scope, items)
+
+    def _each(self, request: RequestSpec, scope: Scope, items: list[Value]) -> Iterator[StepResult]:
+        assert request.for_each is not None  # noqa: S101  (the caller looked)
+        if not items:
+            yield self._not_sent(request, "skipped", "its `for-each` is empty")
+        for item in items:
+            result = self._one(request, scope.with_item(request.for_each.name, item))
+            yield replace(result, item=as_text(item)[:80])
+
+    def _blocker(self, request: RequestSpec) -> str | None:
+        """What keeps `request` from running: a failed or blocked request that it depends on."""
+        for dependency in self.plan.graph[request.id]:
+            outcome = self.outcomes.get(dependency.id)
+            if outcome and outcome.status in ("failed", "blocked"):
+                needed = f"needs {dependency.variable} of {dependency.id}" if dependency.variable else f"needs {dependency.id}"
+                return f"{needed}, which {'failed' if outcome.status == 'failed' else 'was blocked'}"
+        return None
+
+    def _not_sent(self, request: RequestSpec, status: str, reason: str) -> StepResult:
+        return StepResult(
+            request.id,
+            request.title,
+            "blocked" if status == "blocked" else "skipped",
+            request.location,
+            self.ports.now(),
+            reason=reason,
+        )
+
+    def _failed(self, request: RequestSpec, started: float, error: ZrunError, sent: Sent | None = None) -> StepResult:
+        """A step that an error ended; a value that nobody captured blocks it, since it is not its own fault."""
+        if isinstance(error, NoValue) and sent is None:
+            hint = error.problems[0].hint
+            return self._not_sent(request, "blocked", error.problems[0].message + (f": {hint}" if hint else ""))
+        sendable = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS)
+        return StepResult(
+            request.id,
+            request.title,
+            "failed",
+            request.location,
+            started,
+            self.ports.now() - started,
+            exchanges=tuple(sent.exchanges) if sent else (),
+            renewed=tuple(sent.renewed) if sent else (),
+            problems=error.problems,
+            exit_code=error.exit_code if error.exit_code in sendable else errors.FAILED,
+        )
+
+    def _one(self, request: RequestSpec, scope: Scope, *, renewing: bool = False) -> StepResult:
+        """Send `request` (with retries, renewal and until), keep what it captures, judge what came."""
+        started = self.ports.now()
+        sent = Sent()
+        try:
+            if request.delay:
+                self.ports.sleep(request.delay)
+            response = self._answer(request, scope, sent, renewing)
+            captured = self._capture(request, scope, response)
+            checks = self._judge(request, scope, response, sent)
+        except (NetworkError, PolicyError, InputError) as error:
+            return self._failed(request, started, error, sent)
+        problems = tuple(result.problem for result in captured if result.problem)
+        passed = not problems and all(check.passed for check in checks)
+        code = errors.PASSED if passed else errors.FAILED
+        call = sent.exchanges[-1].call
+        if not passed:
+            refusal = refused(call, response, request.location)
+            if refusal:
+                problems, code = (refusal, *problems), errors.CREDENTIALS
+        return StepResult(
+            request.id,
+            request.title,
+            "passed" if passed else "failed",
+            request.location,
+            started,
+            self.ports.now() - started,
+            exchanges=tuple(sent.exchanges),
+            checks=tuple(checks),
+            captures=captured,
+            problems=problems,
+            renewed=tuple(sent.renewed),
+            exit_code=code,
+            saved=str(call.save) if call.save else None,
+        )
+
+    def _answer(self, request: RequestSpec, scope: Scope, sent: Sent, renewing: bool) -> Response:
+        """The response that counts: after retries, after one renewal at most, after `until`."""
+
+        def once(reason: str) -> Response:
+            call = render.call(request, scope)
+            self.ports.allow(call)
+            return attempts.send(call, request.retry, sent, reason, self.ports)
+
+        response = once("")
+        if request.renew and not renewing and _all_hold(request.renew.on, response, scope):
+            target = self.plan.collection.get(request.renew.run)
+            if target is not None and target.id != request.id:
+                renewal = self._one(target, self.scope.at(target), renewing=True)
+                sent.renewed.append(renewal)
+                self._remember(renewal)
+                if renewal.status == "passed":
+                    response = once("renewed")
+        if request.until:
+            response = self._until(request, scope, response, once)
+        return response
+
+    def _until(
+        self, request: RequestSpec, scope: Scope, response: Response, once: Callable[[str], Response]
+    ) -> Response:
+        """Send again until every expectation of `until` holds, or its time is up."""
+        assert request.until is not None  # noqa: S101  (the caller looked)
+        deadline = self.ports.now() + request.until.timeout
+        while not _all_hold(request.until.on, response, scope):
+            if self.ports.now() + request.until.every > deadline:
+                break
+            self.ports.sleep(request.until.every)
+            response = once("until")
+        return response
+
+    def _capture(self, request: RequestSpec, scope: Scope, response: Response) -> tuple[CaptureResult, ...]:
+        """Take what the response gives, and keep it durably before anything else happens."""
+        found = captures.take(request, response, scope, self.plan.environment, self.ports.now())
+        for result, value in found:
+            if value is not None:
+                self.scope.capture(result.name, value)
+        kept = {result.name: value for result, value in found if value is not None and result.kept}
+        if kept:
+            self.ports.keep(kept)
+        return tuple(result for result, _ in found)
+
+    def _judge(self, request: RequestSpec, scope: Scope, response: Response, sent: Sent) -> list[CheckResult]:
+        """Every expectation; and status below 400, where none speaks of the status."""
+        checks = [check for expectation in request.expect for check in predicates.judge(expectation, response, scope)]
+        if request.until:
+            checks += [c for e in request.until.on for c in predicates.judge(e, response, scope) if not c.passed]
+        spoken = [e.query for e in (*request.expect, *(request.until.on if request.until else ()))]
+        if response.status >= 400 and not any(isinstance(query, Query) and query.kind == "status" for query in spoken):
+            note = "no expectation speaks of the status, so 400 and above fails"
+            checks.append(CheckResult("status", "lt", False, "less than 400", str(response.status), request.location, note))
+        return checks
+
+
+def _all_hold(expectations: tuple[predicates.Expectation, ...], response: Response, scope: Scope) -> bool:
+    return all(check.passed for e in expectations for check in predicates.judge(e, response, scope))

@@ -1,0 +1,119 @@
+"""Imports point down, heavy libraries have one home, and every import inside a function says why it is there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RUNNER = ROOT / "runner"
+
+# Lower layers never import higher ones; modules of one layer may build on each other as long as no circle arises.
+LAYERS: dict[str, int] = {
+    "errors": 0,
+    "values": 0,
+    "quantities": 0,
+    "exchange": 1,
+    "template": 1,
+    "expressions": 1,
+    "filters": 1,
+    "dynamic": 1,
+    "tree": 1,
+    "jsonpath": 1,
+    "queries": 1,
+    "predicates": 2,
+    "collection": 2,
+    "environment": 2,
+    "scope": 2,
+    "graph": 3,
+    "plan": 3,
+    "preflight": 3,
+    "render": 3,
+    "policy": 3,
+    "diagnosis": 3,
+    "results": 3,
+    "redact": 3,
+    "attempts": 4,
+    "captures": 4,
+    "session": 4,
+}
+EDGES = ("transport", "files", "secret_sources", "reporters", "sandbox")
+SHELL = ("cli",)
+HOMES = {
+    "httpx": "transport",
+    "jinja2": "expressions",
+    "yaml": "files.document",
+    "rich": "reporters.live",
+    "starlette": "sandbox",
+    "uvicorn": "sandbox",
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(RUNNER.rglob("*.py")):
+        name = ".".join(path.relative_to(RUNNER).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), path
+
+
+def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            base = node.module or ""
+            for alias in node.names:
+                yield f"{base}.{alias.name}", node
+
+
+def room(module: str) -> str:
+    """The first part of a module's name inside the package."""
+    return module.removeprefix("runner.").partition(".")[0]
+
+
+@pytest.mark.parametrize(("name", "path"), [pytest.param(*m, id=m[0]) for m in modules() if m[0] != "__init__"])
+def test_imports_point_down(name: str, path: Path) -> None:
+    own = room(name)
+    assert own in LAYERS or own in EDGES or own in SHELL, f"{own} has no place in the house: give it one here"
+    for imported, node in imports(path):
+        if not imported.startswith("runner.") or imported == "runner.__version__":
+            continue
+        other = room(imported)
+        where = f"{path.relative_to(ROOT)}:{node.lineno}: {name} imports {imported}"
+        if own in SHELL:
+            continue
+        if own in EDGES:
+            assert other == own or LAYERS.get(other, 9) <= 3, where
+        else:
+            assert LAYERS.get(other, 9) <= LAYERS[own], where
+
+
+@pytest.mark.parametrize(("library", "home"), HOMES.items())
+def test_a_heavy_library_has_one_home(library: str, home: str) -> None:
+    homes = {
+        name for name, path in modules() for imported, _ in imports(path) if imported.partition(".")[0] == library
+    }
+    assert homes, f"nothing imports {library}"
+    assert all(found == home or found.startswith(home + ".") for found in homes), homes
+
+
+def test_a_late_import_says_why() -> None:
+    silent = []
+    for _, path in modules():
+        lines = path.read_text("utf-8").splitlines()
+        late = [
+            inner
+            for node in ast.walk(ast.parse("\n".join(lines)))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            for inner in ast.walk(node)
+            if isinstance(inner, (ast.Import, ast.ImportFrom))
+        ]
+        for node in late:
+            near = lines[max(0, node.lineno - 4) : node.end_lineno]
+            if not any("#" in line or '"""' in line for line in near):
+                silent.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not silent, f"say why these are imported late: {silent}"
