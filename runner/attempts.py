@@ -54,7 +54,7 @@ def send(call: Call, retry: Retry | None, sent: Sent, reason: str, outside: Outs
             break
         outside.sleep(pause)
     if response is None:
-        assert error is not None  # noqa: S101  (one of the two came)
+        assert error is not None
         raise error
     return response
 

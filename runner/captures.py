@@ -48,7 +48,9 @@ def _take(
         expires_in = _expires_in(capture, response, scope)
     except InputError as error:  # the value itself is good, and may be a token that cannot be had again
         problem = error.problems[0]
-    kept = capture.save if capture.save is not None else environment is not None and capture.name in environment.declared
+    kept = (
+        capture.save if capture.save is not None else environment is not None and capture.name in environment.declared
+    )
     if secret:
         value = taint(value, capture.name)
     elif capture.secret is False:
@@ -107,6 +109,10 @@ def _expires_in(capture: Capture, response: Response, scope: Scope) -> float | N
     found = seconds(written) if isinstance(written, (str, int, float)) else None
     if found is None:
         raise InputError(
-            Problem(f"`expires-in` of `{capture.name}` is not a time", capture.location, "give seconds, or a duration such as 55m")
+            Problem(
+                f"`expires-in` of `{capture.name}` is not a time",
+                capture.location,
+                "give seconds, or a duration such as 55m",
+            )
         )
     return found

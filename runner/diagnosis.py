@@ -96,7 +96,9 @@ def refused(call: Call, response: Response, place: Location) -> Problem | None:
         meaning, hint = _API_ERRORS[code]
         return Problem(f"{code}: {meaning}", place, hint)
     if response.status == 401:
-        return Problem("401: the server wants other credentials", place, "check the token or password that the request sends")
+        return Problem(
+            "401: the server wants other credentials", place, "check the token or password that the request sends"
+        )
     return None
 
 

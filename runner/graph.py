@@ -139,7 +139,9 @@ def in_order(collection: Collection, graph: Graph) -> tuple[RequestSpec, ...]:
             if dependency.id in path:
                 circle = " -> ".join([*path[path.index(dependency.id) :], dependency.id])
                 problems.append(
-                    Problem(f"these requests wait for each other: {circle}", dependency.location, "take one `needs` away")
+                    Problem(
+                        f"these requests wait for each other: {circle}", dependency.location, "take one `needs` away"
+                    )
                 )
                 continue
             needed = collection.get(dependency.id)

@@ -12,13 +12,11 @@ from runner.collection import Collection, RequestSpec
 from runner.environment import Environment
 from runner.errors import InputError, Location, Problem, Source, did_you_mean
 from runner.graph import Dependency, Graph
+from runner.lookup import STALE_WITHIN, expires_within
 from runner.quantities import show_seconds
 from runner.scope import Scope
 from runner.template import Template
 from runner.values import MISSING, Value
-
-# Zoho's own advice is to renew an access token of one hour before it ends; five minutes outlast any single request.
-STALE_WITHIN = 300.0
 
 Verdict: TypeAlias = Literal["run", "skip", "maybe"]
 
@@ -106,9 +104,13 @@ def select(collection: Collection, wanted: Sequence[str]) -> list[str]:
         }
         if not found:
             known = [request.id for request in collection]
-            hint = did_you_mean(pattern, known, f"it holds: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}")
+            hint = did_you_mean(
+                pattern, known, f"it holds: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
+            )
             place = Location(Source(f"-r {pattern}", ""), 1, 1)
-            problems.append(Problem(f"no request of {collection.path.name} is called `{place.source.name[3:]}`", None, hint))
+            problems.append(
+                Problem(f"no request of {collection.path.name} is called `{place.source.name[3:]}`", None, hint)
+            )
         chosen |= found
     if problems:
         raise InputError(problems)
@@ -133,10 +135,7 @@ def _add_needed(because: dict[str, str], collection: Collection, dependencies: G
 
 def lacking(name: str, scope: Scope) -> bool:
     """Whether `name` has no value, or one that expires within five minutes."""
-    if scope.get(name) is MISSING:
-        return True
-    left = scope.expires_in(name)
-    return left is not None and left < STALE_WITHIN
+    return expires_within(name, STALE_WITHIN, scope)
 
 
 def foresee(request: RequestSpec, scope: Scope, changing: set[str]) -> tuple[Verdict, str]:
@@ -155,7 +154,9 @@ def foresee(request: RequestSpec, scope: Scope, changing: set[str]) -> tuple[Ver
 def holds(request: RequestSpec, scope: Scope) -> bool:
     """Whether the `when` of `request` is true now. Raises what rendering raises."""
     value: Value = request.when.render(scope) if isinstance(request.when, Template) else request.when
-    return value is None or (value not in ("false", "False", "no", "0") if isinstance(value, str) and value else bool(value))
+    return value is None or (
+        value not in ("false", "False", "no", "0") if isinstance(value, str) and value else bool(value)
+    )
 
 
 def why_not(request: RequestSpec, scope: Scope) -> str:

@@ -71,6 +71,9 @@ class _Written:
         finally:
             self._inside.discard(name)
 
+    def dynamic(self, name: str, *arguments: Value) -> Value:
+        raise InputError(Problem(f"`{name}` is another one each time, so it names no host"))
+
     def expires_in(self, name: str) -> float | None:
         return None
 
@@ -125,7 +128,9 @@ class Policy:
             raise PolicyError(Problem("the address names no host", call.location, "mend the URL")) from None
         if scheme != "https" and not is_loopback(host):
             raise PolicyError(
-                Problem(f"{names} would go to {host} over plain http, where anybody can read it", call.location, "use https")
+                Problem(
+                    f"{names} would go to {host} over plain http, where anybody can read it", call.location, "use https"
+                )
             )
         if not any(allowed.allows(host, port) for allowed in self.hosts):
             shown = host if port == _PORTS.get(scheme) else f"{host}:{port}"

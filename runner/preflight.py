@@ -71,7 +71,9 @@ def _name_problem(
             near = nearest(name.name, known)
             if near is None:
                 return None
-            return Problem(f"nothing gives `{name.name}` a value", name.location, f"did you mean `{near}`?", warning=True)
+            return Problem(
+                f"nothing gives `{name.name}` a value", name.location, f"did you mean `{near}`?", warning=True
+            )
         hint = _as_subtraction(name.name, known) or did_you_mean(
             name.name, known, "declare it under `variables`, capture it in an earlier request, or give it with --var"
         )

@@ -14,7 +14,7 @@ from runner.collection import BodySpec, Pair, PartSpec, RequestSpec, Text
 from runner.errors import InputError, Location, Problem
 from runner.exchange import Call, Headers, Part
 from runner.template import Lookup, Template
-from runner.values import Secret, Value, as_text, reveal, secrets_in
+from runner.values import Secret, reveal, secrets_in, to_text
 
 # What RFC 3986 lets stand in a query beside letters and digits, less the separators of pairs; templates keep their text.
 _QUERY_SAFE = "-._~!$'()*,:@/?"
@@ -95,7 +95,7 @@ def _url(request: RequestSpec, lookup: Lookup) -> _Ink:
     written = tree.render_text(request.url, lookup)
     place = _place(request.url, request.location)
     if request.path:
-        written = _fill_path(written, request.path, lookup, place)
+        written = _fill_path(written, request.path, lookup)
     ink.add(written)
     _check_address(ink, place)
     ink.real, ink.shown = ink.real.partition("#")[0], ink.shown.partition("#")[0]
@@ -123,14 +123,20 @@ def _check_address(ink: _Ink, place: Location) -> None:
         raise InputError(Problem("the address names no host", place, "put a host behind the scheme"))
     if "\\" in authority or any(character <= " " or character == "\x7f" for character in address):
         raise InputError(
-            Problem("the address holds a blank, a control character or a backslash", place, "percent-encode it, or mend the value")
+            Problem(
+                "the address holds a blank, a control character or a backslash",
+                place,
+                "percent-encode it, or mend the value",
+            )
         )
     port = authority.rpartition("@")[2].rpartition("]")[2].rpartition(":")[2]
-    if ":" in authority.rpartition("@")[2].rpartition("]")[2] and not (port.isascii() and port.isdigit() and int(port) < 65536):
+    if ":" in authority.rpartition("@")[2].rpartition("]")[2] and not (
+        port.isascii() and port.isdigit() and int(port) < 65536
+    ):
         raise InputError(Problem("the port of the address is not a number below 65536", place, "mend the port"))
 
 
-def _fill_path(url: str | Secret, pairs: tuple[Pair, ...], lookup: Lookup, place: Location) -> str | Secret:
+def _fill_path(url: str | Secret, pairs: tuple[Pair, ...], lookup: Lookup) -> str | Secret:
     """`:id` and `{id}` in the URL's path, replaced by percent-encoded values."""
     values = dict(_pairs(pairs, lookup))
     real, shown = (url.reveal(), str(url)) if isinstance(url, Secret) else (url, url)
@@ -169,18 +175,7 @@ def _pairs(pairs: Iterable[Pair], lookup: Lookup) -> Iterator[tuple[str, str | S
         value = tree.render(pair.value, lookup)
         for item in value if isinstance(value, list) else [value]:
             if item is not None:
-                yield name, _scalar(item, pair.location)
-
-
-def _scalar(value: Value, place: Location) -> str | Secret:
-    if isinstance(value, Secret):
-        return value
-    if isinstance(value, (list, dict)):
-        found = secrets_in(value)
-        if found:
-            text = json.dumps(reveal(value), ensure_ascii=False, separators=(",", ":"))
-            return Secret(text, ", ".join(sorted({secret.name for secret in found})))
-    return as_text(value)
+                yield name, to_text(item)
 
 
 def _headers(request: RequestSpec, lookup: Lookup) -> tuple[Headers, set[Secret]]:
@@ -191,12 +186,20 @@ def _headers(request: RequestSpec, lookup: Lookup) -> tuple[Headers, set[Secret]
         for name, value in _pairs((pair,), lookup):
             if not _TOKEN.match(name):
                 raise InputError(
-                    Problem("a header's name holds a character that HTTP does not allow", places[id(pair)], "use letters, digits and hyphens")
+                    Problem(
+                        "a header's name holds a character that HTTP does not allow",
+                        places[id(pair)],
+                        "use letters, digits and hyphens",
+                    )
                 )
             text = value.reveal() if isinstance(value, Secret) else value
             if any(character in text for character in "\r\n\0"):
                 raise InputError(
-                    Problem(f"the value of the header `{name}` holds a line end or a NUL", places[id(pair)], "a header is one line: trim the value")
+                    Problem(
+                        f"the value of the header `{name}` holds a line end or a NUL",
+                        places[id(pair)],
+                        "a header is one line: trim the value",
+                    )
                 )
             if isinstance(value, Secret):
                 secrets.add(value)
@@ -262,7 +265,7 @@ def _part_contents(spec: PartSpec, lookup: Lookup) -> Iterator[str | Secret]:
     value = tree.render(spec.value, lookup)
     for item in value if isinstance(value, list) else [value]:
         if item is not None:
-            yield _scalar(item, spec.location)
+            yield to_text(item)
 
 
 def _file(written: Text, folder: Path, lookup: Lookup) -> Path:

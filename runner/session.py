@@ -75,7 +75,9 @@ class Session:
             return
         try:
             if request.skip:
-                yield self._not_sent(request, "skipped", request.skip if isinstance(request.skip, str) else "`skip` is set")
+                yield self._not_sent(
+                    request, "skipped", request.skip if isinstance(request.skip, str) else "`skip` is set"
+                )
                 return
             if not plan.holds(request, scope):
                 yield self._not_sent(request, "skipped", plan.why_not(request, scope))
@@ -86,7 +88,11 @@ class Session:
             items = tree.render(request.for_each.items, scope)
             if not isinstance(items, list):
                 raise InputError(
-                    Problem("`for-each` is not a list", request.for_each.location, "give a list, or a variable that holds one")
+                    Problem(
+                        "`for-each` is not a list",
+                        request.for_each.location,
+                        "give a list, or a variable that holds one",
+                    )
                 )
         except ZrunError as error:
             yield self._failed(request, self.ports.now(), error)
@@ -94,7 +100,7 @@ class Session:
         yield from self._each(request, scope, items)
 
     def _each(self, request: RequestSpec, scope: Scope, items: list[Value]) -> Iterator[StepResult]:
-        assert request.for_each is not None  # noqa: S101  (the caller looked)
+        assert request.for_each is not None
         if not items:
             yield self._not_sent(request, "skipped", "its `for-each` is empty")
         for item in items:
@@ -106,7 +112,11 @@ class Session:
         for dependency in self.plan.graph[request.id]:
             outcome = self.outcomes.get(dependency.id)
             if outcome and outcome.status in ("failed", "blocked"):
-                needed = f"needs {dependency.variable} of {dependency.id}" if dependency.variable else f"needs {dependency.id}"
+                needed = (
+                    f"needs {dependency.variable} of {dependency.id}"
+                    if dependency.variable
+                    else f"needs {dependency.id}"
+                )
                 return f"{needed}, which {'failed' if outcome.status == 'failed' else 'was blocked'}"
         return None
 
@@ -148,7 +158,7 @@ class Session:
                 self.ports.sleep(request.delay)
             response = self._answer(request, scope, sent, renewing)
             captured = self._capture(request, scope, response)
-            checks = self._judge(request, scope, response, sent)
+            checks = self._judge(request, scope, response)
         except (NetworkError, PolicyError, InputError) as error:
             return self._failed(request, started, error, sent)
         problems = tuple(result.problem for result in captured if result.problem)
@@ -200,7 +210,7 @@ class Session:
         self, request: RequestSpec, scope: Scope, response: Response, once: Callable[[str], Response]
     ) -> Response:
         """Send again until every expectation of `until` holds, or its time is up."""
-        assert request.until is not None  # noqa: S101  (the caller looked)
+        assert request.until is not None
         deadline = self.ports.now() + request.until.timeout
         while not _all_hold(request.until.on, response, scope):
             if self.ports.now() + request.until.every > deadline:
@@ -220,7 +230,7 @@ class Session:
             self.ports.keep(kept)
         return tuple(result for result, _ in found)
 
-    def _judge(self, request: RequestSpec, scope: Scope, response: Response, sent: Sent) -> list[CheckResult]:
+    def _judge(self, request: RequestSpec, scope: Scope, response: Response) -> list[CheckResult]:
         """Every expectation; and status below 400, where none speaks of the status."""
         checks = [check for expectation in request.expect for check in predicates.judge(expectation, response, scope)]
         if request.until:
@@ -228,7 +238,9 @@ class Session:
         spoken = [e.query for e in (*request.expect, *(request.until.on if request.until else ()))]
         if response.status >= 400 and not any(isinstance(query, Query) and query.kind == "status" for query in spoken):
             note = "no expectation speaks of the status, so 400 and above fails"
-            checks.append(CheckResult("status", "lt", False, "less than 400", str(response.status), request.location, note))
+            checks.append(
+                CheckResult("status", "lt", False, "less than 400", str(response.status), request.location, note)
+            )
         return checks
 
 

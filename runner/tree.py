@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
-from runner.errors import Location, Place
+from runner.errors import InputError, Location, Place, Problem
 from runner.template import Lookup, Name, Template
-from runner.values import Secret, Value, as_text
+from runner.values import Secret, Value, to_text
 
 Tree: TypeAlias = Union[None, bool, int, float, str, Template, "Items", "Entries"]
 
@@ -69,8 +69,6 @@ def render_key(key: str | Template, lookup: Lookup) -> str:
         return key
     text = key.render_text(lookup)
     if isinstance(text, Secret):
-        from runner.errors import InputError, Problem
-
         raise InputError(Problem(f"the key `{key}` would hold a secret", key.location, "put secrets into values"))
     return text
 
@@ -81,8 +79,7 @@ def render_text(text: Tree, lookup: Lookup) -> str | Secret:
         return text.render_text(lookup)
     if isinstance(text, str):
         return text
-    value = render(text, lookup)
-    return value if isinstance(value, Secret) else as_text(value)
+    return to_text(render(text, lookup))
 
 
 def names(tree: Tree) -> Iterator[Name]:

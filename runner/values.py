@@ -85,15 +85,15 @@ def reveal(value: Value) -> Any:
     return value
 
 
-def taint(value: Value, name: str) -> Value:
+def taint(value: Value, name: str, mask: str | None = None) -> Value:
     """`value` with every text and number in it made a Secret named `name`, deeply; null and booleans stay."""
     if value is None or isinstance(value, (bool, Secret)):
         return value
     if isinstance(value, list):
-        return [taint(item, name) for item in value]
+        return [taint(item, name, mask) for item in value]
     if isinstance(value, dict):
-        return {key: taint(item, name) for key, item in value.items()}
-    return Secret(as_text(value), name)
+        return {key: taint(item, name, mask) for key, item in value.items()}
+    return Secret(as_text(value), name, mask)
 
 
 def secrets_in(value: Value) -> frozenset[Secret]:
@@ -114,6 +114,16 @@ def as_text(value: Value) -> str:
     if isinstance(value, Secret):
         return str(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def to_text(value: Value) -> str | Secret:
+    """`value` as it is sent inside text: as `as_text`, but a Secret when there is one in it."""
+    if isinstance(value, (str, Secret)):
+        return value
+    found = secrets_in(value) if isinstance(value, (list, dict)) else ()
+    if not found:
+        return as_text(value)
+    return Secret(as_text(reveal(value)), ", ".join(sorted({secret.name for secret in found})), as_text(value))
 
 
 def equal(left: Value, right: Value) -> bool:

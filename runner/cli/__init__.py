@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has gone (`zrun ... | head`): nothing is left to be said, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return errors.PASSED
-    except Exception as error:  # noqa: BLE001  (the border: no traceback reaches a person)
+    except Exception as error:
         return _own_bug(error)
 
 

@@ -1,4 +1,4 @@
-"""From arguments to a run that can start: files read, values gathered, the sandbox started, everything wired."""
+"""From arguments to a run that can start: files read, values gathered, secrets at hand, the sandbox started when needed."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import graph, policy
-from runner.cli import screen
+from runner.cli.vault import Vault
 from runner.collection import Collection
-from runner.environment import Environment, SecretSource, SecretSpec
+from runner.environment import Environment
 from runner.errors import InputError, Problem
 from runner.files import reader
 from runner.files.state import State
 from runner.policy import Policy
 from runner.redact import Redactor
-from runner.scope import Captured, Scope
-from runner.values import Secret, Value
+from runner.scope import PROCESS_PREFIX, Scope, Sources
+from runner.values import Value, secrets_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.sandbox import Running
 
+# What stands for the embedded sandbox's address until it is started.
+NOT_STARTED = "http://127.0.0.1"
+SANDBOX_ADDRESSES = ("accounts-domain", "api-domain")
+
 
 @dataclass
 class Given:
-    """What the command line says about values: environments, variables, clock, seed."""
+    """What the command line says about values: environments, variables, clock (seconds ahead), seed."""
 
     environments: Sequence[str] = ()
     variables: dict[str, Value] = field(default_factory=dict)
@@ -43,39 +47,83 @@ class Assembly:
     collection: Collection
     environment: Environment | None
     scope: Scope
+    sources: Sources
     state: State | None
     vault: Vault
     policy: Policy
     redactor: Redactor
     given: Given
+    _stack: ExitStack
 
     def now(self) -> float:
+        """Seconds since the epoch, by the clock of the run."""
         return time.time() + self.given.ahead
 
+    def start_sandbox(self) -> None:
+        """Start the embedded sandbox, when the environment names one: for what is sent, not for what is only looked at."""
+        environment = self.environment
+        if environment is None or environment.sandbox is None:
+            return
+        from runner import sandbox  # late: its server loads starlette and uvicorn
 
-class Vault:
-    """Secrets, each found at most once: by its sources, by the sandbox, or (when `asking`) by a prompt."""
+        data = environment.root / ".zrun" / "sandbox" / f"{environment.sandbox}.sqlite"
+        running: Running = self._stack.enter_context(sandbox.start(data, clock_offset=self.given.ahead))
+        self.sources.given = {"accounts-domain": running.accounts_domain, "api-domain": running.api_domain}
+        self.vault.use(running)
+        self.policy = policy.policy_for(environment, self.collection, [running.accounts_domain, running.api_domain])
 
-    def __init__(self, environment: Environment | None, redactor: Redactor) -> None:
-        self._specs = environment.secrets if environment else {}
-        self._redactor = redactor
-        self._found: dict[str, Secret | None] = {}
-        self._sandbox: Running | None = None
-        self.asking = False
 
-    def use(self, sandbox: Running) -> None:
-        """Take what the embedded sandbox gives."""
-        self._sandbox = sandbox
+@contextmanager
+def begun(path: Path, given: Given) -> Iterator[Assembly]:
+    """Read the files at `path` and of the environments; gather values. Raises InputError with every mistake in them."""
+    collection, environment = read(path, given.environments)
+    redactor = Redactor()
+    state = State(environment.root, environment.id) if environment else None
+    vault = Vault(environment, redactor)
+    sources = Sources(
+        environment=environment,
+        captured=dict(state.read()) if state else {},
+        given=dict.fromkeys(SANDBOX_ADDRESSES, NOT_STARTED) if environment and environment.sandbox else {},
+        process={name: text for name, text in os.environ.items() if name.startswith(PROCESS_PREFIX)},
+        arguments=given.variables,
+        secret=vault,
+        why=vault.why,
+        now=lambda: time.time() + given.ahead,
+        seed=given.seed,
+        captured_by=graph.captures_of(collection.requests),
+        learned=lambda value: redactor.add_all(secrets_in(value)),
+    )
+    for captured in sources.captured.values():
+        redactor.add_all(secrets_in(captured.value))
+    with ExitStack() as stack:
+        yield Assembly(
+            collection,
+            environment,
+            Scope(sources, (collection.variables,)),
+            sources,
+            state,
+            vault,
+            policy.policy_for(environment, collection, [NOT_STARTED] if environment and environment.sandbox else ()),
+            redactor,
+            given,
+            stack,
+        )
 
-    def __call__(self, name: str) -> Secret | None:
-        """The secret `name`, or None when no source gives it now."""
-        found = self._found.get(name)
-        if found is None:
-            found = self._find(name)
-            if found is not None:
-                self._found[name] = found
-                self._redactor.add(found)
-        return found
 
-    def _find(self, name: str) -> Secret | None:
-        raise NotImplementedError
+def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environment | None]:
+    """The collection and the environment, with the mistakes of both in one InputError."""
+    problems: list[Problem] = []
+    collection: Collection | None = None
+    environment: Environment | None = None
+    try:
+        collection = reader.read_collection(path)
+    except InputError as error:
+        problems.extend(error.problems)
+    if environments:
+        try:
+            environment = reader.read_environment(environments, path.parent)
+        except InputError as error:
+            problems.extend(error.problems)
+    if collection is None or problems:
+        raise InputError(problems)
+    return collection, environment

@@ -88,7 +88,9 @@ def add_clock(parser: argparse.ArgumentParser) -> None:
         metavar="+TIME",
         help="move the clock of the run, and of an embedded sandbox, ahead (`+56m`): see what happens when tokens expire",
     )
-    parser.add_argument("--seed", default=None, metavar="TEXT", help="make $uuid, $random-int and their like repeatable")
+    parser.add_argument(
+        "--seed", default=None, metavar="TEXT", help="make $uuid, $random-int and their like repeatable"
+    )
 
 
 def add_color(parser: argparse.ArgumentParser) -> None:
@@ -137,10 +139,14 @@ def collection_path(written: str) -> Path:
     for path in tries:
         if path.is_file():
             return path
-    near = [str(path) for folder in {given.parent, Path("collections")} if folder.is_dir() for path in folder.glob("*.y*ml")]
+    near = [
+        str(path) for folder in {given.parent, Path("collections")} if folder.is_dir() for path in folder.glob("*.y*ml")
+    ]
     if given.is_dir():
         raise InputError(Problem(f"{written} is a folder", None, "name one file in it" if near else "name a file"))
-    raise InputError(Problem(f"there is no collection {written}", None, did_you_mean(written, near, _what_there_is(near))))
+    raise InputError(
+        Problem(f"there is no collection {written}", None, did_you_mean(written, near, _what_there_is(near)))
+    )
 
 
 def _what_there_is(near: list[str]) -> str:
@@ -150,3 +156,4 @@ def _what_there_is(near: list[str]) -> str:
 def out(text: str) -> None:
     """Results, to standard output."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
@@ -21,6 +22,11 @@ def wants_color(choice: str, stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def now(ahead: float) -> float:
+    """Seconds since the epoch, by a clock that is `ahead` seconds ahead."""
+    return time.time() + ahead
+
+
 def in_ci() -> bool:
     """Whether a CI system runs this: they all set CI."""
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
@@ -31,9 +37,7 @@ def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not in_ci()
 
 
-def tell(
-    problems: Iterable[Problem], *, color: str = "auto", redact: Callable[[str], str] = lambda text: text
-) -> None:
+def tell(problems: Iterable[Problem], *, color: str = "auto", redact: Callable[[str], str] = lambda text: text) -> None:
     """Print problems to standard error."""
     from runner.reporters import problems as report  # late: a run without mistakes prints none
 

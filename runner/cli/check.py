@@ -1,0 +1,110 @@
+"""`zrun check`: every mistake in collections and environments, in one go; nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from runner import errors, plan, preflight
+from runner.cli import options, screen
+from runner.cli.assemble import SANDBOX_ADDRESSES, Assembly, Given, begun
+from runner.cli.vault import SANDBOX_SECRETS
+from runner.errors import InputError, PolicyError, Problem, ZrunError
+from runner.files import reader
+
+_EPILOG = """\
+examples:
+  zrun check                                    everything in collections/ and environments/
+  zrun check collections/self_client.yaml       one file; names that any environment declares count as known
+  zrun check collections -e us                  against one environment: values, secrets and hosts too
+
+exit status: 0 no mistake, 2 mistakes, 5 a secret would go where it may not
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command. Returns the exit status."""
+    parser = options.Parser("check", "Find every mistake in collections and environments. Sends nothing.", _EPILOG)
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: what is here)")
+    options.add_environment(parser)
+    options.add_color(parser)
+    chosen = parser.read(arguments)
+    files = list(dict.fromkeys(_files(chosen.paths)))
+    if not files:
+        raise InputError(Problem("there is nothing to check", None, "name a file or a folder"))
+    given = Given(chosen.environments, options.read_variables(chosen.variables))
+    code, problems = errors.PASSED, dict[str, Problem]()
+    for path in files:
+        found, file_code = _check(path, given, files)
+        problems.update((str(problem), problem) for problem in found)
+        code = max(code, file_code) if errors.BAD_INPUT not in (code, file_code) else errors.BAD_INPUT
+    if problems:
+        screen.tell(problems.values(), color=chosen.color)
+    mistakes = sum(not problem.warning for problem in problems.values())
+    if not mistakes:
+        options.out(f"{len(files)} file{'s' * (len(files) != 1)} checked, no mistakes")
+    return code
+
+
+def _files(paths: Sequence[str]) -> Iterator[Path]:
+    """The YAML files that the arguments name; a folder stands for its files, and those of its usual folders."""
+    for path in map(Path, paths or (".",)):
+        if not path.is_dir():
+            yield path if is_environment(path) else options.collection_path(str(path))
+            continue
+        folders = [folder for name in ("collections", "environments") if (folder := path / name).is_dir()]
+        for folder in folders or [path]:
+            yield from sorted(file for pattern in ("*.yaml", "*.yml") for file in folder.rglob(pattern))
+
+
+def is_environment(path: Path) -> bool:
+    """Whether a file is taken for an environment: by the folder that holds it."""
+    return path.resolve().parent.name == "environments"
+
+
+def _check(path: Path, given: Given, files: Iterable[Path]) -> tuple[list[Problem], int]:
+    """The problems of one file, and the exit status that they lead to."""
+    try:
+        if is_environment(path):
+            return list(reader.read_environment([str(path)], path.parent).warnings), errors.PASSED
+        with begun(path, given) as assembly:
+            return _check_collection(assembly, () if given.environments else _declared(path, files))
+    except ZrunError as error:
+        return list(error.problems), error.exit_code
+
+
+def _check_collection(assembly: Assembly, elsewhere: Iterable[str]) -> tuple[list[Problem], int]:
+    environment = assembly.environment
+    found = list(assembly.collection.warnings) + (list(environment.warnings) if environment else [])
+    found += preflight.static(assembly.collection, environment, assembly.scope, elsewhere)
+    code = errors.PASSED
+    try:
+        planned = plan.make(assembly.collection, environment, assembly.scope)
+        if environment:
+            findings = preflight.before(
+                planned, assembly.scope, assembly.policy, assembly.vault.missing, assembly.vault.asks
+            )
+            found += findings.problems
+            if findings.refusals:
+                found += findings.refusals
+                code = PolicyError.exit_code
+    except InputError as error:
+        found += [problem for problem in error.problems if problem not in found]
+    if any(not problem.warning for problem in found) and code == errors.PASSED:
+        code = errors.BAD_INPUT
+    return found, code
+
+
+def _declared(path: Path, files: Iterable[Path]) -> set[str]:
+    """The names that the environments near a collection declare, for one that is checked without any."""
+    names: set[str] = set()
+    near = [file for folder in path.resolve().parents for file in (folder / "environments").glob("*.y*ml")]
+    for file in {*near, *(file.resolve() for file in files if is_environment(file))}:
+        try:
+            environment = reader.read_environment([str(file)], file.parent)
+        except InputError:
+            continue  # its mistakes are told where it is checked itself
+        names |= environment.declared
+        if environment.sandbox:
+            names.update((*SANDBOX_ADDRESSES, *SANDBOX_SECRETS))
+    return names

@@ -1,0 +1,54 @@
+"""What a run would send, as far as it can be known before it starts; secrets masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner import render
+from runner.errors import InputError
+from runner.exchange import Call
+from runner.lookup import NoValue
+from runner.plan import Plan, Step
+from runner.reporters import wire
+from runner.scope import Scope
+from runner.values import Secret
+
+
+def show(plan: Plan, scope: Scope) -> str:
+    """A block for each request of the plan: its method, address, headers and body, or why it is not known yet."""
+    lines = [line for step in plan.steps for line in _step(step, scope.at(step.request))]
+    return "\n".join(lines) + "\n\nnothing was sent (--dry-run)\n"
+
+
+def _step(step: Step, scope: Scope) -> Iterator[str]:
+    request = step.request
+    yield f"{request.id}{f'  ({step.verdict}: {step.reason})' if step.reason else ''}"
+    if step.verdict == "skip":
+        return
+    try:
+        call = render.call(request, scope)
+    except NoValue as error:
+        yield f"  {request.method} {request.url}"
+        yield f"  {error.problems[0].message} yet: {error.problems[0].hint}"
+        return
+    except InputError as error:
+        yield f"  {error.problems[0].message}"
+        return
+    yield from (f"  {line}" for line in wire.request(call, _masker(call)))
+
+
+def _masker(call: Call) -> _Masker:
+    return _Masker(call.secrets)
+
+
+class _Masker:
+    """Masks the secrets of one call, which no redactor may know yet: what a run would have found out."""
+
+    def __init__(self, secrets: frozenset[Secret]) -> None:
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            if secret.reveal():
+                text = text.replace(secret.reveal(), str(secret))
+        return text

@@ -1,0 +1,118 @@
+"""`zrun plan`: what a run would do, in which order and why; nothing is sent."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+
+from runner import errors, plan
+from runner.cli import options, screen
+from runner.cli.assemble import Given, begun
+from runner.cli.run import prepare
+from runner.graph import reads_deeply
+from runner.plan import Plan, Step
+from runner.reporters.terminal import paint, printable
+from runner.scope import Scope
+
+_EPILOG = """\
+run: it will be sent; skip: its `when` is false; maybe: its `when` asks for what an earlier request captures.
+"""
+_STYLE = {"run": "green", "skip": "dim", "maybe": "yellow"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command. Returns the exit status."""
+    parser = options.Parser("plan", "Show what a run would do, in which order and why. Sends nothing.", _EPILOG)
+    parser.add_argument("collection", metavar="COLLECTION", help="the file, with or without .yaml")
+    options.add_environment(parser)
+    options.add_selection(parser)
+    options.add_color(parser)
+    options.add_clock(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
+    chosen = parser.read(arguments)
+    given = Given(
+        chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
+    )
+    with begun(options.collection_path(chosen.collection), given) as assembly:
+        planned = plan.make(
+            assembly.collection, assembly.environment, assembly.scope, chosen.requests, alone=chosen.alone
+        )
+        prepare(assembly, planned, chosen.color)
+        if chosen.format == "json":
+            text = json.dumps(_document(planned, assembly.scope), indent=2, ensure_ascii=False)
+        else:
+            text = "\n".join(_lines(planned, assembly.scope, color=screen.wants_color(chosen.color, sys.stdout)))
+        options.out(assembly.redactor.text(text))
+    return errors.PASSED
+
+
+def _lines(planned: Plan, scope: Scope, *, color: bool) -> Iterator[str]:
+    width = max(len(step.request.id) for step in planned.steps)
+    for number, step in enumerate(planned.steps, 1):
+        reason = printable("; ".join(filter(None, (step.because, step.reason))))
+        line = f"{number:>3}  {paint(f'{step.verdict:<5}', _STYLE[step.verdict], color)}  {step.request.id:<{width}}"
+        yield f"{line}  {paint(reason, 'dim', color)}".rstrip()
+        if step.verdict == "skip":
+            continue
+        yield f"       {printable(f'{step.request.method} {step.request.url}')}"
+        for name, where in _variables(planned, step, scope):
+            yield f"       {name} {paint('from', 'dim', color)} {where}"
+        for dependency in step.depends_on:
+            if dependency.variable is None:
+                yield f"       {paint('after', 'dim', color)} {dependency.id}"
+    counts = [f"{sum(step.verdict == kind for step in planned.steps)} {kind}" for kind in ("run", "maybe", "skip")]
+    yield f"\n{len(planned.steps)} requests: {', '.join(counts)}; nothing was sent"
+
+
+def _variables(planned: Plan, step: Step, scope: Scope) -> Iterator[tuple[str, str]]:
+    """Each variable that a request reads, and where its value comes from."""
+    shared = planned.environment.all_variables() if planned.environment else {}
+    view = scope.at(step.request)
+    coming = {
+        dependency.variable: dependency.id
+        for dependency in step.depends_on
+        if (source := planned.step(dependency.id)) is not None and source.verdict != "skip"
+    }
+    for name in dict.fromkeys(name.name for name in reads_deeply(step.request, shared)):
+        if name in coming:
+            yield name, f"{coming[name]}, which captures it"
+        else:
+            yield name, origin(name, view)
+
+
+def origin(name: str, scope: Scope) -> str:
+    """Where the value of `name` comes from, in words."""
+    found = scope.origin(name)
+    if found is None:
+        return "nowhere yet"
+    words = {
+        "captured": f"{found.detail}, in an earlier run",
+        "sandbox": "the embedded sandbox",
+        "process": f"${found.detail}",
+        "argument": "--var",
+        "secret": "its source",
+        "item": "for-each",
+    }
+    place = f" ({found.location})" if found.location else ""
+    return words.get(found.kind, f"the {found.kind}") + place
+
+
+def _document(planned: Plan, scope: Scope) -> dict[str, object]:
+    return {
+        "collection": planned.collection.name,
+        "environment": planned.environment.id if planned.environment else None,
+        "requests": [
+            {
+                "id": step.request.id,
+                "verdict": step.verdict,
+                "because": step.because,
+                "reason": step.reason,
+                "method": str(step.request.method),
+                "url": str(step.request.url),
+                "needs": [{"id": d.id, "variable": d.variable} for d in step.depends_on],
+                "variables": dict(_variables(planned, step, scope)),
+            }
+            for step in planned.steps
+        ],
+    }

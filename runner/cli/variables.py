@@ -1,0 +1,71 @@
+"""`zrun vars`: each variable's value, secrets masked, and where it comes from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from runner import dynamic, errors, graph
+from runner.cli import options, screen
+from runner.cli.assemble import Assembly, Given, begun
+from runner.cli.plan import origin
+from runner.errors import InputError
+from runner.plan import how_it_stands
+from runner.reporters.terminal import paint, printable
+from runner.values import MISSING, as_text
+
+_LONGEST = 60
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command. Returns the exit status."""
+    parser = options.Parser("vars", "Show each variable's value and where it comes from. Secrets are masked.")
+    parser.add_argument("collection", metavar="COLLECTION", nargs="?", help="the file, with or without .yaml")
+    options.add_environment(parser)
+    options.add_color(parser)
+    options.add_clock(parser)
+    parser.add_argument(
+        "--dynamic", action="store_true", help="list the dynamic values instead: $uuid, $timestamp, ..."
+    )
+    chosen = parser.read(arguments)
+    if chosen.dynamic:
+        options.out("\n".join(f"${name}" for name in dynamic.NAMES))
+        return errors.PASSED
+    if chosen.collection is None:
+        parser.error("name a collection")
+    given = Given(
+        chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
+    )
+    with begun(options.collection_path(chosen.collection), given) as assembly:
+        lines = list(_lines(assembly, color=screen.wants_color(chosen.color, sys.stdout)))
+        options.out(assembly.redactor.text("\n".join(lines)) if lines else "no variables")
+    return errors.PASSED
+
+
+def _lines(assembly: Assembly, *, color: bool) -> Iterator[str]:
+    shared = assembly.environment.all_variables() if assembly.environment else {}
+    read = {name.name for request in assembly.collection for name in graph.reads_deeply(request, shared)}
+    folders = {name for request in assembly.collection for layer in request.layers for name in layer}
+    rows = [_row(name, assembly) for name in sorted(assembly.scope.names() | read | folders)]
+    first, second = (min(max((len(row[i]) for row in rows), default=0), _LONGEST) for i in (0, 1))
+    for name, value, where in rows:
+        yield f"{name:<{first}}  {value:<{second}}  {paint(where, 'dim', color)}".rstrip()
+
+
+def _row(name: str, assembly: Assembly) -> tuple[str, str, str]:
+    scope = assembly.scope
+    for request in assembly.collection:  # a folder's variable is seen from its requests alone
+        if any(name in layer for layer in request.layers[1:]):
+            scope = scope.at(request)
+            break
+    try:
+        value = scope.get(name)
+        where = origin(name, scope)
+    except InputError as error:
+        return name, "-", error.problems[0].message
+    if value is MISSING:
+        return name, "-", scope.explain(name) or "no value"
+    if scope.expires_in(name) is not None:
+        where += f", {how_it_stands(name, scope).removeprefix(name + ' is ')}"
+    text = printable(as_text(value))  # type: ignore[arg-type]  # MISSING is gone
+    return name, text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…", where

@@ -1,0 +1,222 @@
+"""Layered variables, each with its origin.
+
+The later wins: collection < folder < environment < private overlay < captured < the embedded sandbox's own < process
+environment (`ZRUN_VAR_NAME`) < `--var` < the item of a for-each. What files say may hold templates, rendered when asked for
+against the whole scope; what was captured or given is never rendered again. A name that the environment lists under
+`secrets` is a Secret wherever its value comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from runner import tree
+from runner.collection import RequestSpec, Variable, Variables
+from runner.environment import Environment
+from runner.errors import InputError, Location, Problem, did_you_mean
+from runner.lookup import NoValue
+from runner.values import MISSING, Missing, Secret, Value, taint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from random import Random
+
+# The process environment's names for variables: `lead-id` is ZRUN_VAR_LEAD_ID.
+PROCESS_PREFIX = "ZRUN_VAR_"
+
+Kind: TypeAlias = Literal[
+    "collection", "folder", "environment", "overlay", "captured", "sandbox", "process", "argument", "secret", "item"
+]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A value read from a response: the request that captured it, when (epoch seconds), and until when it is good."""
+
+    value: Value
+    by: str
+    at: float
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a variable's value comes from: the layer, a word on it (a request's id, a variable's name), its place."""
+
+    kind: Kind
+    detail: str = ""
+    location: Location | None = None
+
+
+@dataclass
+class Sources:
+    """What the layers above the files hold. `captured` grows while a run goes on: the only thing here that changes.
+
+    `secret` gives a secret from its sources, or None; `why` words the next step for one that has none. `given` is what
+    an embedded sandbox sets. `learned` hears of each value that is captured, before anybody can show it.
+    """
+
+    environment: Environment | None = None
+    captured: dict[str, Captured] = field(default_factory=dict)
+    given: Mapping[str, Value] = field(default_factory=dict)
+    process: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+    secret: Callable[[str], Secret | None] = lambda _: None
+    why: Callable[[str], str | None] = lambda _: None
+    now: Callable[[], float] = lambda: 0.0
+    seed: str | None = None
+    captured_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    learned: Callable[[Value], None] = lambda _: None
+    _rng: Random | None = None
+
+    def rng(self) -> Random:
+        """The source of chance of this run: the same values in the same order for the same seed."""
+        if self._rng is None:
+            from random import Random  # late: few collections use a dynamic value
+
+            self._rng = Random(self.seed)
+        return self._rng
+
+
+class Scope:
+    """The variables as one request sees them; a lookup.Lookup. `layers` are those of the files, the later wins."""
+
+    def __init__(
+        self, sources: Sources, layers: tuple[Variables, ...] = (), items: Mapping[str, Value] | None = None
+    ) -> None:
+        self._sources = sources
+        self._layers = layers
+        self._items = items or {}
+        self._being_rendered: list[Variable] = []
+
+    def at(self, request: RequestSpec) -> Scope:
+        """The scope with the variables of the request's collection and folders."""
+        return Scope(self._sources, request.layers, self._items)
+
+    def with_item(self, name: str, value: Value) -> Scope:
+        """The scope with one name more, over all others: a for-each's item."""
+        return Scope(self._sources, self._layers, {**self._items, name: value})
+
+    def capture(self, name: str, captured: Captured) -> None:
+        """Give `name` the value that a response held, here and in every other view of this scope."""
+        self._sources.learned(captured.value)
+        self._sources.captured[name] = captured
+
+    def get(self, name: str) -> Value | Missing:
+        """See lookup.Lookup. Raises InputError for variables that are defined by each other."""
+        return self._find(name)[0]
+
+    def origin(self, name: str) -> Origin | None:
+        """Where the value of `name` comes from; None when it has none."""
+        try:
+            return self._find(name)[1]
+        except NoValue:
+            return None
+
+    def captured(self, name: str) -> Captured | None:
+        """The captured value of `name`, when it is the one in effect."""
+        origin = self.origin(name)
+        return self._sources.captured.get(name) if origin and origin.kind == "captured" else None
+
+    def _find(self, name: str) -> tuple[Value | Missing, Origin | None]:
+        sources = self._sources
+        if name in self._items:
+            return self._items[name], Origin("item")
+        if name in sources.arguments:
+            return self._hidden(name, sources.arguments[name]), Origin("argument", "--var")
+        variable = process_name(name)
+        if variable in sources.process:
+            return self._hidden(name, sources.process[variable]), Origin("process", variable)
+        if name in sources.given:
+            return sources.given[name], Origin("sandbox")
+        if name in sources.captured:
+            return self._hidden(name, sources.captured[name].value), Origin("captured", sources.captured[name].by)
+        environment = sources.environment
+        if environment and name in environment.secrets:
+            secret = sources.secret(name)
+            if secret is not None:
+                return secret, Origin("secret", "", environment.secrets[name].location)
+        else:
+            secret = sources.secret(name)  # the embedded sandbox gives secrets that no file declares
+            if secret is not None:
+                return secret, Origin("sandbox")
+        for kind, layer in self._written():
+            if name in layer:
+                return self._hidden(name, self._rendered(layer[name])), Origin(kind, "", layer[name].location)
+        return MISSING, None
+
+    def _written(self) -> Iterator[tuple[Kind, Variables]]:
+        """What files say, the strongest first."""
+        environment = self._sources.environment
+        if environment:
+            yield "overlay", environment.overlay
+            yield "environment", environment.variables
+        for depth, layer in reversed(tuple(enumerate(self._layers))):
+            yield ("folder" if depth else "collection"), layer
+
+    def _hidden(self, name: str, value: Value) -> Value:
+        environment = self._sources.environment
+        return taint(value, name) if environment and name in environment.secrets else value
+
+    def _rendered(self, variable: Variable) -> Value:
+        if any(variable is other for other in self._being_rendered):
+            circle = [other.name for other in self._being_rendered]
+            raise InputError(
+                Problem(
+                    f"these variables are defined by each other: {' -> '.join([*circle, variable.name])}",
+                    variable.location,
+                    "give one of them a value of its own",
+                )
+            )
+        self._being_rendered.append(variable)
+        try:
+            return tree.render(variable.value, self)
+        finally:
+            self._being_rendered.pop()
+
+    def dynamic(self, name: str, *arguments: Value) -> Value:
+        """See lookup.Lookup."""
+        from runner import dynamic  # late: few collections use a dynamic value
+
+        return dynamic.value(name, self._sources.rng(), self.now(), *arguments)
+
+    def expires_in(self, name: str) -> float | None:
+        """See lookup.Lookup."""
+        captured = self.captured(name)
+        return None if captured is None or captured.expires_at is None else captured.expires_at - self.now()
+
+    def now(self) -> float:
+        """See lookup.Lookup."""
+        return self._sources.now()
+
+    def explain(self, name: str) -> str | None:
+        """See lookup.Lookup."""
+        sources = self._sources
+        if sources.environment and name in sources.environment.secrets:
+            why = sources.why(name)
+            if why:
+                return why
+        if name in sources.captured_by:
+            return f"run `{sources.captured_by[name][-1]}` first: it captures it"
+        return did_you_mean(name, self.names(), "give it with --var, under `variables`, or capture it")
+
+    def names(self) -> frozenset[str]:
+        """Every name that has a value or is declared: by files, arguments, process, sandbox, or an earlier capture."""
+        sources = self._sources
+        found = {*self._items, *sources.arguments, *sources.given, *sources.captured}
+        for _, layer in self._written():
+            found |= layer.keys()
+        if sources.environment:
+            found |= sources.environment.secrets.keys()
+        for variable in sources.process:
+            if variable.startswith(PROCESS_PREFIX):
+                name = variable.removeprefix(PROCESS_PREFIX).lower()
+                found |= {name, name.replace("_", "-")}
+        return frozenset(found)
+
+
+def process_name(name: str) -> str:
+    """The process environment's name for the variable `name`: upper case, `_` for `-`."""
+    return PROCESS_PREFIX + name.upper().replace("-", "_")
