@@ -19,7 +19,8 @@ LAYERS: dict[str, int] = {
     "exchange": 1,
     "template": 1,
     "expressions": 1,
-    "filters": 1,
+    "lookup": 1,
+    "paths": 1,
     "dynamic": 1,
     "tree": 1,
     "jsonpath": 1,
@@ -94,9 +95,7 @@ def test_imports_point_down(name: str, path: Path) -> None:
 
 @pytest.mark.parametrize(("library", "home"), HOMES.items())
 def test_a_heavy_library_has_one_home(library: str, home: str) -> None:
-    homes = {
-        name for name, path in modules() for imported, _ in imports(path) if imported.partition(".")[0] == library
-    }
+    homes = {name for name, path in modules() for imported, _ in imports(path) if imported.partition(".")[0] == library}
     assert homes, f"nothing imports {library}"
     assert all(found == home or found.startswith(home + ".") for found in homes), homes
 
