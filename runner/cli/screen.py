@@ -41,9 +41,9 @@ def tell(problems: Iterable[Problem], *, color: str = "auto", redact: Callable[[
     """Print problems to standard error."""
     from runner.reporters import problems as report  # late: a run without mistakes prints none
 
-    text = report.render(tuple(problems), color=wants_color(color, sys.stderr), width=terminal_width())
     sys.stdout.flush()
-    sys.stderr.write(redact(text))
+    color_it = wants_color(color, sys.stderr)
+    sys.stderr.write(report.render(tuple(problems), color=color_it, width=terminal_width(), redact=redact))
 
 
 def terminal_width() -> int:

@@ -1,0 +1,180 @@
+"""Requests and responses as they crossed the wire, for a person to read: `>` what went out, `<` what came back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from pathlib import Path
+
+from runner.exchange import Call, Exchange, Headers, Part, Response, header_values
+from runner.quantities import show_seconds, show_size
+from runner.reporters import Redact
+from runner.reporters.terminal import paint, printable
+
+# More of a body than this many characters is not shown.
+BOUND = 10_000
+
+# Header fields that carry credentials (RFC 9110, 11.6 and 11.7; RFC 6265): shown only as far as their secret is a known
+# one, and masked.
+_CREDENTIALS = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
+
+# Members that are secrets by their very name (RFC 6749, 2.3.1, 4.3.2 and 5.1; OpenID Connect Core, 3.1.3.3), for those that no
+# capture has made known.
+_TOKENS = r"access_token|refresh_token|id_token|client_secret|password"
+_JSON_TOKEN = re.compile(rf'("(?:{_TOKENS})"\s*:\s*")(?!<<)(?:[^"\\]|\\.)+', re.IGNORECASE | re.DOTALL)
+_FORM_TOKEN = re.compile(rf"((?:^|[&?#])(?:{_TOKENS})=)(?!<<|%3C%3C)[^&\s]+", re.IGNORECASE)
+
+_USER = re.compile(r"(?<=://)[^/?#]*@")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#]*)([^#]*)")
+_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+def lines(exchange: Exchange, redact: Redact, *, color: bool) -> Iterator[str]:
+    """All of one exchange, line by line, each printable."""
+    out, back = paint(">", "cyan", color), paint("<", "cyan", color)
+    for line in request(exchange.call, redact):
+        yield f"{out} {printable(line)}".rstrip()
+    if exchange.response is not None:
+        for line in _response(exchange.response, exchange.call.save, redact):
+            yield f"{back} {printable(line)}".rstrip()
+    elif exchange.error is not None:
+        yield f"{back} no answer ({exchange.error.kind})"
+
+
+def address(call: Call) -> str:
+    """The URL of a call, fit to be shown once it is redacted."""
+    return safe_url(call.masked_url or call.url)
+
+
+def safe_url(url: str) -> str:
+    """`url` without user and password (RFC 3986, 3.2.1), and without the values of parameters that are secrets by name."""
+    return _FORM_TOKEN.sub(r"\1...", _USER.sub("...@", url))
+
+
+def excerpt(response: Response, redact: Redact, length: int) -> str:
+    """The beginning of a body on one line, without the blanks that only lay it out; or what it is, when it is no text."""
+    text = _readable(response)
+    if text is None:
+        return printable(_described(response.size, redact(response.media_type)))
+    text = " ".join(_masked(text, redact).split())
+    return printable(text[:length]) + ("..." if len(text) > length else "") or "(empty)"
+
+
+def request(call: Call, redact: Redact) -> Iterator[str]:
+    url = redact(address(call))
+    match = _URL.match(url)
+    host, target = (match[1], match[2] or "/") if match else ("", url)
+    yield f"{redact(call.method)} {target}"
+    if host and not header_values(call.headers, "host"):
+        yield f"Host: {host}"
+    yield from _headers(call.headers, redact)
+    if call.content is None:
+        return
+    yield ""
+    if isinstance(call.content, Path):
+        yield f"(the file {redact(str(call.content))}{_size_of(call.content)})"
+    elif isinstance(call.content, bytes):
+        text = call.content.decode("utf-8", "replace")
+        media_type = redact(next(iter(header_values(call.headers, "content-type")), "").partition(";")[0])
+        yield from _body(text, redact) if _is_text(text) else [f"({_described(len(call.content), media_type)})"]
+    else:
+        for part in call.content:
+            yield f"({redact(_part(part))})"
+
+
+def _response(response: Response, save: Path | None, redact: Redact) -> Iterator[str]:
+    for hop in response.hops:
+        dropped = f", without {redact(', '.join(hop.dropped))}" if hop.dropped else ""
+        yield f"{hop.status} (redirected to {redact(safe_url(hop.target))}{dropped})"
+    reason = f" {redact(response.reason)}" if response.reason else ""
+    yield f"{response.status}{reason} (HTTP/{redact(response.http_version)}, {show_seconds(response.duration)})"
+    yield from _headers(response.headers, redact)
+    if not response.size:
+        return
+    yield ""
+    text = None if save else _readable(response)
+    if text is not None:
+        yield from _body(text, redact)
+        return
+    where = f", saved to {redact(str(save))}" if save else ""
+    yield f"({_described(response.size, redact(response.media_type))}{where})"
+
+
+def _headers(headers: Headers, redact: Redact) -> Iterator[str]:
+    for name, value in headers:
+        safe = redact(value)
+        if name.lower() in _CREDENTIALS and safe == value:
+            scheme, blank, _ = value.partition(" " if "authorization" in name.lower() else "=")
+            safe = f"{scheme}{blank}..." if blank else "..."
+        yield f"{redact(name)}: {safe_url(safe)}"
+
+
+def _body(text: str, redact: Redact) -> Iterator[str]:
+    masked = _masked(text, redact)
+    shown = ""
+    for piece in _laid_out(masked):
+        shown += piece
+        if len(shown) > BOUND:
+            break
+    yield from shown[:BOUND].replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if len(shown) > BOUND:
+        yield f"(cut here; the whole body has {len(masked)} characters)"
+
+
+def _masked(text: str, redact: Redact) -> str:
+    return _FORM_TOKEN.sub(r"\1...", _JSON_TOKEN.sub(r"\1...", redact(text)))
+
+
+def _laid_out(text: str) -> Iterator[str]:
+    """The pieces of JSON with one member on a line, its tokens exactly as they came; any other text as it is."""
+    if not _is_json(text):
+        yield text
+        return
+    depth = 0
+    for lexeme, following in pairwise(chain((match[0] for match in _JSON.finditer(text)), [""])):
+        opens, closes = lexeme in ("{", "["), following in ("}", "]")
+        depth += opens - closes
+        yield ": " if lexeme == ":" else lexeme
+        if lexeme == "," or opens != closes:
+            yield "\n" + "  " * depth
+
+
+def _is_json(text: str) -> bool:
+    """Whether `text` is a JSON object or array that can be read."""
+    try:
+        return isinstance(json.loads(text), (dict, list))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _readable(response: Response) -> str | None:
+    """The body's text; None when it is binary, or so large that it lies in a file."""
+    if isinstance(response.content, Path):
+        return None
+    return response.text if _is_text(response.text) else None
+
+
+def _is_text(decoded: str) -> bool:
+    """Whether bytes were text, seen by what decoding made of them (U+FFFD stands for what did not fit)."""
+    start = decoded[:1000]
+    return "\0" not in start and start.count("\ufffd") * 10 <= len(start)
+
+
+def _part(part: Part) -> str:
+    filename = f", as {part.filename}" if part.filename else ""
+    if isinstance(part.content, Path):
+        return f"part {part.name}: the file {part.content}{_size_of(part.content)}{filename}"
+    return f"part {part.name}: {_described(len(part.content), part.content_type or '')}{filename}"
+
+
+def _described(size: int, media_type: str) -> str:
+    return f"{media_type}, {show_size(size)}" if media_type else show_size(size)
+
+
+def _size_of(path: Path) -> str:
+    try:
+        return f", {show_size(path.stat().st_size)}"
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return ""
