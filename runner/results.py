@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from runner import errors
 from runner.errors import Location, Problem
 from runner.exchange import Exchange, Response
-from runner.predicates import CheckResult
+from runner.judgement import CheckResult
 
 Status: TypeAlias = Literal["passed", "failed", "skipped", "blocked"]
 

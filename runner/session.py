@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from runner import attempts, captures, errors, plan, predicates, render, tree
+from runner import attempts, captures, errors, judgement, plan, render, tree
 from runner.attempts import Sent
 from runner.collection import RequestSpec
 from runner.diagnosis import refused
 from runner.errors import InputError, NetworkError, PolicyError, Problem, ZrunError
 from runner.exchange import Call, Response
+from runner.judgement import CheckResult
 from runner.plan import Plan, Step
-from runner.predicates import CheckResult
+from runner.predicates import Expectation
 from runner.queries import Query
 from runner.results import CaptureResult, StepResult
 from runner.scope import Captured, Scope
@@ -232,9 +233,9 @@ class Session:
 
     def _judge(self, request: RequestSpec, scope: Scope, response: Response) -> list[CheckResult]:
         """Every expectation; and status below 400, where none speaks of the status."""
-        checks = [check for expectation in request.expect for check in predicates.judge(expectation, response, scope)]
+        checks = [check for expectation in request.expect for check in judgement.judge(expectation, response, scope)]
         if request.until:
-            checks += [c for e in request.until.on for c in predicates.judge(e, response, scope) if not c.passed]
+            checks += [c for e in request.until.on for c in judgement.judge(e, response, scope) if not c.passed]
         spoken = [e.query for e in (*request.expect, *(request.until.on if request.until else ()))]
         if response.status >= 400 and not any(isinstance(query, Query) and query.kind == "status" for query in spoken):
             note = "no expectation speaks of the status, so 400 and above fails"
@@ -244,5 +245,5 @@ class Session:
         return checks
 
 
-def _all_hold(expectations: tuple[predicates.Expectation, ...], response: Response, scope: Scope) -> bool:
-    return all(check.passed for e in expectations for check in predicates.judge(e, response, scope))
+def _all_hold(expectations: tuple[Expectation, ...], response: Response, scope: Scope) -> bool:
+    return all(check.passed for e in expectations for check in judgement.judge(e, response, scope))

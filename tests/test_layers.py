@@ -26,6 +26,7 @@ LAYERS: dict[str, int] = {
     "jsonpath": 1,
     "queries": 1,
     "predicates": 2,
+    "judgement": 2,
     "collection": 2,
     "environment": 2,
     "scope": 2,

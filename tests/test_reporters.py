@@ -14,7 +14,7 @@ import pytest
 
 from runner.errors import Location, NetworkError, Problem, Source
 from runner.exchange import Call, Exchange, Headers, Hop, Part, Response
-from runner.predicates import CheckResult
+from runner.judgement import CheckResult
 from runner.reporters import Redact, Reporter, terminal, text, wire
 from runner.reporters.json_report import Json, report
 from runner.reporters.text import NORMAL, QUIET, VERBOSE, WIRE, Text

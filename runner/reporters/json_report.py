@@ -8,7 +8,7 @@ from typing import Any, TextIO, TypeAlias
 
 from runner.errors import Location, Problem
 from runner.exchange import Exchange
-from runner.predicates import CheckResult
+from runner.judgement import CheckResult
 from runner.reporters import Redact, wire
 from runner.results import CaptureResult, RunResult, StepResult
 

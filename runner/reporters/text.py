@@ -9,7 +9,7 @@ from typing import TextIO
 from runner import errors
 from runner.errors import Problem
 from runner.exchange import Exchange
-from runner.predicates import CheckResult
+from runner.judgement import CheckResult
 from runner.quantities import show_seconds, show_size
 from runner.reporters import Redact, wire
 from runner.reporters.terminal import fit, marks_for, paint, printable

@@ -1,0 +1,313 @@
+"""YAML to located nodes: YAML 1.2's core types, stricter where a value could be read in two ways.
+
+Plain `true`, `false`, `null` and numbers without leading zero or plus are typed; all else is text, and keys always are.
+Duplicate keys, unknown tags and more than one document are errors; aliases, depth and sizes are bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import yaml
+
+from runner.errors import InputError, Location, Place, Problem, Source
+from runner.files.places import Mark, ScalarPlace
+from runner.template import looks_cut
+
+LARGEST_FILE = 20_000_000  # bytes
+LONGEST_SCALAR = 1_000_000  # characters
+MOST_NODES = 200_000  # aliases expanded
+DEEPEST = 64
+
+Kind: TypeAlias = Literal["map", "list", "scalar"]
+Scalar: TypeAlias = None | bool | int | float | str
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A located value: the pairs of a map, the items of a list, or a scalar. `place` is where its characters are."""
+
+    kind: Kind
+    place: Place = field(repr=False)
+    value: Scalar = None
+    items: tuple[Node, ...] = ()
+    pairs: tuple[tuple[Node, Node], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The text of a node that is a key."""
+        return self.value if isinstance(self.value, str) else ""
+
+    @property
+    def location(self) -> Location:
+        width = len(str(self.value)) if self.kind == "scalar" and self.value is not None else 1
+        return self.place.at(0, max(1, width))
+
+    def get(self, key: str) -> Node | None:
+        """The value under `key`, or None."""
+        return next((value for name, value in self.pairs if name.value == key), None)
+
+
+def load(path: Path) -> Node:
+    """The content of a file. Raises InputError when it cannot be read, or is not YAML that zrun takes."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            hint = "a collection is text for people: put data into files of its own"
+            raise InputError(Problem(f"{shown(path)} is larger than {LARGEST_FILE // 10**6} MB", None, hint))
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(Problem(f"cannot read {shown(path)}: {error.strerror}", None, "check the path")) from None
+    return parse(Source(shown(path), _decoded(raw, path)))
+
+
+def shown(path: Path) -> str:
+    """A path for a person: relative to the working directory when it is below."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    for mark, name in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
+        if raw.startswith(mark):
+            raise InputError(Problem(f"{shown(path)} is written in {name}", None, "save it as UTF-8"))
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        source = Source(shown(path), raw.decode("utf-8-sig", "replace"))
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8", "replace")) + 1
+        raise InputError(
+            Problem("this is not UTF-8", Location(source, line, column), "save the file as UTF-8")
+        ) from None
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's is some six times faster
+    """Leaves every plain scalar a text: which are more is decided here, by YAML 1.2's rules."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own name)
+
+
+def parse(source: Source) -> Node:
+    """The one document of `source`. Raises InputError with every mistake that can be told at once."""
+    try:
+        root = yaml.compose(source.text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        raise InputError(_syntax_problem(error, source)) from None
+    except yaml.YAMLError as error:
+        raise InputError(_character_problem(error, source)) from None
+    except RecursionError:
+        raise InputError(Problem(f"{source.name} is nested too deeply", None, "take it apart")) from None
+    if root is None:
+        start = Location(source, 1, 1)
+        raise InputError(Problem("the file is empty", start, "`zrun init` makes an example to begin with"))
+    reading = _Reading(source)
+    node = reading.node(root, 0)
+    if reading.problems:
+        raise InputError(reading.problems)
+    return node
+
+
+_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
+_FRACTION = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, Scalar] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+
+
+class _TooMuch(Exception):
+    """Reading stops: the one problem says it all."""
+
+
+class _Reading:
+    """PyYAML's nodes to ours, with all mistakes gathered."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self._count = 0
+
+    def node(self, raw: Any, depth: int) -> Node:
+        """Raises InputError when the document is past its bounds."""
+        self._count += 1
+        if self._count > MOST_NODES:
+            hint = "an alias within aliases grows too large"
+            raise InputError(Problem(f"the file has more than {MOST_NODES} values", self.location(raw), hint))
+        if depth > DEEPEST:
+            raise InputError(Problem(f"this is nested more than {DEEPEST} deep", self.location(raw), "take it apart"))
+        if raw.tag not in _TAGS:
+            hint = "put it into quotes" if raw.tag == "!" else "zrun knows YAML's core types alone"
+            self.problems.append(Problem(f"the tag `{raw.tag}` is not known", self.location(raw), hint))
+        if isinstance(raw, yaml.MappingNode):
+            return Node("map", self.place(raw), pairs=tuple(self._pairs(raw, depth)))
+        if isinstance(raw, yaml.SequenceNode):
+            return Node("list", self.place(raw), items=tuple(self.node(item, depth + 1) for item in raw.value))
+        return self._scalar(raw)
+
+    def _scalar(self, raw: Any, *, key: bool = False) -> Node:
+        text: str = raw.value
+        if len(text) > LONGEST_SCALAR:
+            hint = "put it into a file of its own, and name that with `file:`"
+            raise InputError(Problem(f"this text is longer than {LONGEST_SCALAR} characters", self.location(raw), hint))
+        place = self.place(raw)
+        plain = raw.style not in ("'", '"', "|", ">")
+        if plain and "<<" in text and not key and looks_cut(text):
+            message = "YAML cut this template: ` #` begins a comment, `: ` a key, and brackets or commas end a value"
+            where = place.at(text.rfind("<<"), len(text) - text.rfind("<<"))
+            self.problems.append(Problem(message, where, "put quotes around the whole text"))
+        if key:
+            return Node("scalar", place, text)
+        return Node("scalar", place, self._value(raw, text, plain))
+
+    def _value(self, raw: Any, text: str, plain: bool) -> Scalar:
+        wanted = raw.tag.removeprefix(_TAG)
+        if wanted == "str":
+            return _typed(text) if plain and not _written_tag(raw, self.source) else text
+        if wanted == "null":
+            return None
+        value = _typed(text)
+        if wanted in ("int", "float", "bool") and type(value).__name__ not in (
+            wanted,
+            "int" if wanted == "float" else wanted,
+        ):
+            self.problems.append(
+                Problem(f"this is not `!!{wanted}`", self.location(raw), "mend the value, or drop the tag")
+            )
+        return value
+
+    def _pairs(self, raw: Any, depth: int) -> Iterator[tuple[Node, Node]]:
+        merged: dict[str, tuple[Node, Node]] = {}
+        own: dict[str, tuple[Node, Node]] = {}
+        for raw_key, raw_value in raw.value:
+            if not isinstance(raw_key, yaml.ScalarNode):
+                hint = "put quotes around a key that begins with a bracket"
+                self.problems.append(Problem("a key is a text", self.location(raw_key), hint))
+                continue
+            if raw_key.value == "<<" and raw_key.style not in ("'", '"'):
+                for key, value in self._merged(raw_value, depth):
+                    merged.setdefault(key.key, (key, value))
+                continue
+            key = self._scalar(raw_key, key=True)
+            value = self.node(raw_value, depth + 1)
+            if key.key in own:
+                first = own[key.key][0].location
+                message = f"the key `{key.key}` stands here a second time; first on line {first.line}"
+                self.problems.append(Problem(message, key.location, "keep one of them"))
+                continue
+            own[key.key] = (key, value)
+        yield from own.values()
+        yield from (pair for name, pair in merged.items() if name not in own)
+
+    def _merged(self, raw: Any, depth: int) -> Iterator[tuple[Node, Node]]:
+        """The pairs that a merge key brings: of one map, or of several, the earlier wins."""
+        for one in raw.value if isinstance(raw, yaml.SequenceNode) else (raw,):
+            if isinstance(one, yaml.MappingNode):
+                yield from self.node(one, depth + 1).pairs
+            else:
+                hint = "write `<<: *name`; a template needs more: `<<name>>`"
+                self.problems.append(Problem("a merge key `<<:` wants a map", self.location(one), hint))
+
+    def place(self, raw: Any) -> ScalarPlace:
+        start, end = raw.start_mark, raw.end_mark
+        value = raw.value if isinstance(raw.value, str) else ""
+        return ScalarPlace(
+            self.source,
+            Mark(start.line, start.column, start.index),
+            Mark(end.line, end.column, end.index),
+            raw.style if isinstance(raw, yaml.ScalarNode) and raw.style else "",
+            value,
+        )
+
+    def location(self, raw: Any) -> Location:
+        mark = raw.start_mark
+        return Location(self.source, mark.line + 1, mark.column + 1, 1)
+
+
+def _written_tag(raw: Any, source: Source) -> bool:
+    """Whether a plain scalar is preceded by `!!str`: then it stays a text."""
+    return source.text.startswith("!", raw.start_mark.index)
+
+
+def _typed(text: str) -> Scalar:
+    """The value of a plain scalar."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if not text[:2].strip("-")[:1].isdigit() or len(text) > 4000:
+        return text
+    if _NUMBER.match(text):
+        return int(text)
+    if _FRACTION.match(text):
+        number = float(text)
+        return number if abs(number) != float("inf") else text
+    return text
+
+
+_QUOTE = "put quotes around the text"
+_ALIGN = "align this line with its neighbours"
+# What libyaml says -> (what it means, the next step).
+_SYNTAX = (
+    ("found character that cannot start any token", "this character cannot begin a value", _QUOTE),
+    ("mapping values are not allowed", "a second `: ` on this line, or a wrong indentation", _QUOTE),
+    ("could not find expected ':'", "a key without its colon, or a text that goes on where a key should stand", _ALIGN),
+    ("did not find expected key", "the indentation is off, or a quote is not closed above", _ALIGN),
+    ("did not find expected '-' indicator", "the indentation of this list is off", _ALIGN),
+    ("did not find expected ',' or", "a bracket is not closed, or a comma is missing", _QUOTE),
+    ("did not find expected node content", "a value is missing, or a bracket or comma is too many", _QUOTE),
+    (
+        "found unknown escape character",
+        "no such escape in double quotes",
+        "there a backslash is written twice (`\\\\<<`)",
+    ),
+    ("did not find expected hexdecimal", "no such escape in double quotes", "there a backslash is written twice"),
+    ("unexpected end of stream", "a quote is not closed", "close it"),
+    ("undefined alias", "`*` begins an alias, and no anchor has that name", _QUOTE),
+    ("found duplicate anchor", "this anchor is there already", "give it another name"),
+    ("expected a single document", "a second document begins here", "keep one document a file, without `---` between"),
+    ("found a tab character", "a tab stands where YAML wants blanks", "indent with blanks"),
+    ("block sequence entries are not allowed", "a `-` cannot stand here", "begin the list on a line of its own"),
+    ("block mapping", "the indentation is off", _ALIGN),
+    ("did not find expected <document start>", "this stands outside of the document", _ALIGN),
+    ("aximum nesting level", "this is nested too deeply", "take it apart"),
+)
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, source: Source) -> Problem:
+    """A mistake of YAML's, in words for a person who does not know the standard."""
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    said = f"{error.problem or ''} {error.context or ''}"
+    message, hint = next(
+        ((m, h) for words, m, h in _SYNTAX if words in said), (error.problem or "this is not YAML", "")
+    )
+    text = source.line(line)
+    character = text[column - 1 : column]
+    if character == "\t":
+        message, hint = "a tab stands where YAML wants blanks", "indent with blanks"
+    elif "cannot start any token" in said and character:
+        message = f"`{character}` cannot begin a value"
+    if error.problem and "unexpected end of stream" in error.problem and error.context_mark:
+        line, column = error.context_mark.line + 1, error.context_mark.column + 1
+    near = next((n for n in (line, line - 1) if "<<" in source.line(n)), None)
+    if near is not None and not hint.startswith("there a"):
+        hint = "a template that holds `: `, ` #`, brackets or commas needs quotes around the whole text"
+        if near != line:
+            line, column = near, source.line(near).index("<<") + 1
+    return Problem(message, Location(source, line, column), hint or "see the line above it, too")
+
+
+def _character_problem(error: yaml.YAMLError, source: Source) -> Problem:
+    """A character that no YAML file may hold."""
+    position = getattr(error, "position", None)
+    found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", source.text)
+    index = found.start() if found else position if isinstance(position, int) else 0
+    line = source.text.count("\n", 0, index) + 1
+    column = index - source.text.rfind("\n", 0, index)
+    return Problem("a control character that YAML does not allow", Location(source, line, column), "take it away")

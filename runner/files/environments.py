@@ -1,0 +1,221 @@
+"""Environments: found by name, laid over each other, with their bases and private overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.collection import Variable
+from runner.environment import Environment, SecretSource, SecretSpec, Tls
+from runner.errors import InputError, Location, Problem, Source, did_you_mean
+from runner.files import document, fields
+from runner.files.document import Node
+from runner.files.forms import Form
+from runner.tree import Tree
+
+FOLDER = "environments"
+SUFFIXES = (".yaml", ".yml")
+DEEPEST_BASE = 16
+
+
+@dataclass
+class _Layers:
+    """What the files say so far, the later over the earlier."""
+
+    name: str = ""
+    variables: dict[str, Variable] = field(default_factory=dict)
+    overlay: dict[str, Variable] = field(default_factory=dict)
+    secrets: dict[str, SecretSpec] = field(default_factory=dict)
+    hosts: list[str] = field(default_factory=list)
+    tls: Tls = field(default_factory=Tls)
+    proxy: Tree = None
+    proxy_location: Location | None = None
+    sandbox: str | None = None
+    sandbox_location: Location | None = None
+    paths: list[Path] = field(default_factory=list)
+
+
+def read_environment(names: Sequence[str], beside: Path) -> Environment:
+    """The environments `names`, the later over the earlier; `beside` is the folder of the collection.
+
+    Raises InputError with every mistake in them, and for one that is not found.
+    """
+    form = Form()
+    layers = _Layers()
+    found: list[Path] = []
+    for name in names:
+        try:
+            path = find(name, beside)
+        except InputError as error:
+            form.problems.extend(error.problems)
+            continue
+        found.append(path)
+        _read(path, layers, form, ())
+        overlay = path.with_name(f"{path.stem}.local{path.suffix}")
+        if overlay.is_file():
+            _read(overlay, layers, form, (), private=True)
+    if form.problems:
+        raise InputError(form.problems)
+    folder = found[-1].absolute().parent
+    return Environment(
+        id="+".join(path.stem for path in found),
+        root=folder.parent if folder.name == FOLDER else folder,
+        name=layers.name,
+        paths=tuple(layers.paths),
+        variables=layers.variables,
+        overlay=layers.overlay,
+        secrets=layers.secrets,
+        hosts=tuple(dict.fromkeys(layers.hosts)),
+        tls=layers.tls,
+        proxy=layers.proxy,
+        proxy_location=layers.proxy_location,
+        sandbox=layers.sandbox,
+        sandbox_location=layers.sandbox_location,
+        warnings=tuple(form.warnings),
+    )
+
+
+def find(name: str, beside: Path) -> Path:
+    """The file of `-e name`: a path, or a name looked for in `environments/` beside or above the collection, then here."""
+    if "/" in name or name.endswith(SUFFIXES):
+        if Path(name).is_file():
+            return Path(name)
+        raise InputError(Problem(f"there is no environment file {name}", None, "check the path"))
+    folders = [folder / FOLDER for folder in (beside.absolute(), *beside.absolute().parents, Path.cwd())]
+    for folder in folders:
+        for suffix in SUFFIXES:
+            path = folder / f"{name}{suffix}"
+            if path.is_file():
+                return _short(path)
+    known = sorted({path.stem for folder in folders for path in _files(folder) if not path.stem.endswith(".local")})
+    hint = did_you_mean(name, known, f"there is: {', '.join(known)}" if known else f"make {FOLDER}/{name}.yaml")
+    raise InputError(Problem(f"there is no environment `{name}`", None, hint))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.suffix in SUFFIXES)
+
+
+def _short(path: Path) -> Path:
+    """Relative to the working directory where it is below: as a person would write it."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...], *, private: bool = False) -> None:
+    """Lay one file, and first its bases, over `layers`."""
+    try:
+        root = document.load(path)
+    except InputError as error:
+        form.problems.extend(error.problems)
+        return
+    found = form.fields(root, fields.ENVIRONMENT, "an environment")
+    if "base" in found:
+        for name, place in form.names(found["base"], "`base`"):
+            base = path.parent / name
+            if base.resolve() in (*open_files, path.resolve()) or len(open_files) > DEEPEST_BASE:
+                form.wrong(place, f"`{name}` inherits from itself", "take one `base` away")
+            elif not base.is_file():
+                form.wrong(place, f"there is no file `{name}`", f"it is looked for in {document.shown(path.parent)}")
+            else:
+                _read(base, layers, form, (*open_files, path.resolve()), private=private)
+    layers.paths.append(path)
+    if "name" in found:
+        layers.name = form.plain(found["name"], "`name`")
+    variables = form.variables(found.get("variables"))
+    if private:
+        layers.overlay.update(variables)
+    else:
+        layers.variables.update(variables)
+    if "hosts" in found:
+        layers.hosts.extend(_hosts(found["hosts"], form))
+    _read_secrets(found.get("secrets"), path, layers, form, private=private)
+    if "tls" in found:
+        layers.tls = _tls(found["tls"], path.parent, form)
+    if "proxy" in found:
+        layers.proxy, layers.proxy_location = form.text(found["proxy"], "`proxy`"), found["proxy"].location
+    if "sandbox" in found:
+        layers.sandbox, layers.sandbox_location = _sandbox(found["sandbox"], form), found["sandbox"].location
+
+
+def _hosts(node: Node, form: Form) -> Iterator[str]:
+    for name, place in form.names(node, "`hosts`"):
+        host = name.removeprefix("*.")
+        if not host or "*" in host or "/" in host or "@" in host or any(c.isspace() for c in host):
+            form.wrong(place, "this is not a host", 'write api.example.com, "*.example.com" or localhost:8080')
+        elif "." not in host and name != host:
+            form.wrong(place, "this stands for every host of a top-level domain", "name the domain: *.example.com")
+        else:
+            yield name
+
+
+def _sandbox(node: Node, form: Form) -> str | None:
+    if node.value == "zoho":
+        return "zoho"
+    form.wrong(node, "there is one sandbox: zoho", "write `sandbox: zoho`")
+    return None
+
+
+def _tls(node: Node, folder: Path, form: Form) -> Tls:
+    found = form.fields(node, fields.TLS, "`tls`")
+
+    def path(key: str) -> Path | None:
+        return folder / form.plain(found[key], f"`{key}`") if key in found else None
+
+    if "client-key" in found and "client-cert" not in found:
+        form.wrong(found["client-key"], "a key without its certificate", "add `client-cert:`")
+    verify = form.flag(found["verify"], "`verify`", True) if "verify" in found else True
+    return Tls(verify, path("ca"), path("client-cert"), path("client-key"), node.location)
+
+
+def _read_secrets(node: Node | None, path: Path, layers: _Layers, form: Form, *, private: bool) -> None:
+    """The sources of each secret. A literal is hidden from every diagnostic, and warned about in a shared file."""
+    for key, value in form.pairs(node, "`secrets`") if node else ():
+        sources: list[SecretSource] = []
+        for one in value.items if value.kind == "list" else () if _is_null(value) else (value,):
+            source = _source(key, one, path, form, private=private)
+            if source is not None:
+                sources.append(source)
+        if key.key in layers.variables or key.key in layers.overlay:
+            hint = "declare it once: under `secrets`"
+            form.wrong(key, f"`{key.key}` is declared under `variables` too", hint)
+        if sources or key.key not in layers.secrets:
+            layers.secrets[key.key] = SecretSpec(key.key, key.location, tuple(sources))
+
+
+def _is_null(node: Node) -> bool:
+    return node.kind == "scalar" and node.value is None
+
+
+def _source(key: Node, node: Node, path: Path, form: Form, *, private: bool) -> SecretSource | None:
+    if node.kind != "map":
+        hide(node)
+        if node.kind != "scalar" or isinstance(node.value, bool):
+            form.wrong(node, "a source is a text or a map", "write {env: NAME}, {file: PATH} or {prompt: TEXT}")
+            return None
+        if not private:
+            place = node.location
+            hint = f"put it into {path.stem}.local{path.suffix}, or name a source: {{env: NAME}}"
+            form.warnings.append(
+                Problem(f"the secret `{key.key}` is written out in a shared file", place, hint, warning=True)
+            )
+        return SecretSource("literal", node.location, str(node.value), path.parent)
+    found = form.fields(node, fields.SOURCE, "a source")
+    if len(found) != 1:
+        if len(node.pairs) == len(found):
+            form.wrong(node, "a source is one of env, file, prompt", "for several write a list of them")
+        return None
+    kind, value = next(iter(found.items()))
+    return SecretSource(kind, value.location, form.plain(value, f"`{kind}`"), path.parent)
+
+
+def hide(node: Node) -> None:
+    """Keep the lines of a literal secret out of every diagnostic."""
+    place = node.location
+    source: Source = place.source
+    lines = range(place.line, place.line + str(node.value).count("\n") + 1)
+    object.__setattr__(source, "hidden", source.hidden | frozenset(lines))

@@ -1,0 +1,225 @@
+"""Which keys each kind of map may hold: the one table from which the readers and the JSON Schemas are made.
+
+A field is a JSON Schema fragment and a sentence for whoever hovers over it in an editor. `$defs` that fragments refer to
+are in DEFINITIONS.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from runner.predicates import PREDICATES
+from runner.queries import KINDS
+
+Schema: TypeAlias = dict[str, Any]
+Fields: TypeAlias = dict[str, tuple[Schema, str]]
+
+TEXT: Schema = {"type": "string"}
+TEMPLATE: Schema = {"type": "string", "pattern": "<<.*>>"}
+SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
+DURATION: Schema = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": r"^\s*([0-9.]+\s*(ms|s|min|m|h|d)?\s*)+$"},
+    ]
+}
+NAMES: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
+FLAG: Schema = {"type": "boolean"}
+ANYTHING: Schema = {}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def either(*schemas: Schema) -> Schema:
+    return {"anyOf": list(schemas)}
+
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+BODIES = ("json", "form", "multipart", "text", "xml", "file", "graphql")
+
+PAIRS: Schema = {"type": ["object", "null"], "additionalProperties": either(SCALAR, {"type": "array", "items": SCALAR})}
+VARIABLES: Schema = {"type": ["object", "null"]}
+
+RETRY: Fields = {
+    "times": ({"type": "integer", "minimum": 0, "maximum": 100}, "How often to send again."),
+    "on": (
+        {"type": "array", "items": either({"const": "network"}, {"type": "integer", "minimum": 100, "maximum": 599})},
+        "Which statuses, and `network` for no answer. Default: network, 429, 502, 503, 504.",
+    ),
+    "delay": (DURATION, "The first wait. Default: 1s."),
+    "backoff": ({"type": "number", "minimum": 1}, "What each wait is multiplied by. Default: 2."),
+    "max-delay": (DURATION, "The longest wait of ours; Retry-After may ask for more. Default: 30s."),
+    "unsafe": (FLAG, "Send again also where the first may have had its effect (a POST)."),
+}
+RENEW: Fields = {
+    "on": (ref("expectations"), "What a response must be to be taken for a refusal of the token."),
+    "run": (TEXT, "The id of the request that renews it."),
+}
+UNTIL: Fields = {
+    "every": (DURATION, "How long to wait between two. Default: 5s."),
+    "timeout": (DURATION, "When to give up. Default: 10m."),
+}
+CAPTURE: Fields = {
+    "from": (TEXT, "The query: json $.id, header Location, cookie SESSION, regex id=([0-9]+), ..."),
+    "default": (ANYTHING, "The value when the query selects nothing; without it that fails the request."),
+    "filter": (TEMPLATE, "An expression over `value`: <<value | b64decode>>."),
+    "secret": (FLAG, "Whether to mask it."),
+    "expires-in": (either(TEXT, {"type": "number"}), "A query, a duration, or seconds."),
+    "save": (FLAG, "Whether to keep it between runs. Default: when the environment declares the name."),
+}
+PART: Fields = {
+    "file": (TEXT, "The file to stream."),
+    "value": (SCALAR, "The text, when it is no file."),
+    "filename": (TEXT, "The name to send. Default: that of the file."),
+    "content-type": (TEXT, "The media type. Default: by the file's name."),
+}
+RESPONSE: Fields = {"save": (TEXT, "Write the body to this file, while it arrives.")}
+GRAPHQL: Fields = {
+    "query": (TEXT, "The GraphQL document."),
+    "variables": ({"type": ["object", "string", "null"]}, "Its variables."),
+    "operation-name": (TEXT, "Which operation of the document to run."),
+}
+
+_INHERITED: Fields = {
+    "headers": (ref("pairs"), "Header fields; a list repeats a name, null drops it."),
+    "query": (ref("pairs"), "Query parameters; a list repeats a name, null drops it."),
+    "timeout": (DURATION, "The longest that a request may take. Default: 30s."),
+    "cookies": (FLAG, "false: send no cookies and keep none. Default: true."),
+    "follow-redirects": (FLAG, "Default: true."),
+    "max-redirects": ({"type": "integer", "minimum": 0, "maximum": 100}, "Default: 10."),
+    "expect": (ref("expectations"), "What must hold of the response: a status, or a map of queries."),
+    "renew": (either({"type": "null"}, ref("renew")), "When a token is refused: renew it, then send once more."),
+    "retry": (either({"type": "null"}, {"type": "integer"}, ref("retry")), "When and how often to send again."),
+    "delay": (DURATION, "Wait before sending."),
+}
+DEFAULTS: Fields = dict(_INHERITED)
+
+REQUEST: Fields = {
+    **{method: (TEXT, f"{method.upper()} this URL.") for method in METHODS},
+    "method": (TEXT, "Any other method; with `url`."),
+    "url": (TEXT, "The URL, with `method`."),
+    "name": (TEXT, "What to call it in reports. Default: its id."),
+    "description": (TEXT, "For people."),
+    "tags": (NAMES, "For selection. `never`: it runs only when its id is named with -r."),
+    "skip": (either(FLAG, TEXT), "true, or the reason: do not run it."),
+    "when": (either(FLAG, TEMPLATE), "Run it only when this is true: <<access-token is stale>>."),
+    "path": (ref("pairs"), "Fills :name or {name} in the URL, percent-encoded."),
+    "json": (ANYTHING, "A JSON body."),
+    "form": (ref("pairs"), "A body of form fields (application/x-www-form-urlencoded)."),
+    "multipart": ({"type": "object", "additionalProperties": ref("part")}, "A multipart body (RFC 7578)."),
+    "text": (SCALAR, "A text body."),
+    "xml": (TEXT, "An XML body."),
+    "file": (TEXT, "A file as the body, streamed."),
+    "graphql": (ref("graphql"), "A GraphQL request."),
+    "template": (FLAG, "false: leave <<...>> in the body alone."),
+    **_INHERITED,
+    "capture": (
+        {"type": ["object", "null"], "additionalProperties": either(TEXT, ref("capture"))},
+        "Variable to query: what to take from the response.",
+    ),
+    "needs": (NAMES, "Ids of requests that must run before, where no variable shows it."),
+    "until": (ref("until"), "Send again until these hold."),
+    "for-each": (either(TEMPLATE, {"type": "array"}), "Send once for each item of this list."),
+    "as": (TEXT, "The variable that holds the item. Default: item."),
+    "response": (ref("response"), "What to do with the body."),
+    "extends": (TEXT, "Copy another request (`../refresh`) and override keys."),
+}
+FOLDER: Fields = {
+    "name": (TEXT, "For people."),
+    "description": (TEXT, "For people."),
+    "tags": (NAMES, "Tags of all its requests."),
+    "variables": (ref("variables"), "Variables of its requests."),
+    "defaults": (ref("defaults"), "What each of its requests inherits."),
+    "requests": (ref("requests"), "Requests and folders, in order; the key is the id."),
+}
+COLLECTION: Fields = {
+    "zrun": ({"const": 1}, "The format's version."),
+    **FOLDER,
+    "include": (NAMES, "Files whose requests are brought in, each as a folder named after the file."),
+}
+SOURCE: Fields = {
+    "env": (TEXT, "A variable of the process environment."),
+    "file": (TEXT, "A file that holds nothing else, relative to this one."),
+    "prompt": (TEXT, "Ask with this text; on a terminal, never in CI."),
+}
+TLS: Fields = {
+    "verify": (FLAG, "false: trust any certificate. For tests on your own machine."),
+    "ca": (TEXT, "A file of certificates to trust (PEM)."),
+    "client-cert": (TEXT, "Your certificate (PEM)."),
+    "client-key": (TEXT, "Its key, when it is in another file (PEM)."),
+}
+ENVIRONMENT: Fields = {
+    "name": (TEXT, "For people."),
+    "description": (TEXT, "For people."),
+    "base": (NAMES, "Files to inherit from, relative to this one."),
+    "variables": (ref("variables"), "What differs here. The hosts of URLs among them may be sent secrets."),
+    "hosts": (NAMES, 'More hosts that may be sent secrets: api.example.com, "*.example.com", localhost:8080.'),
+    "secrets": (
+        {"type": ["object", "null"], "additionalProperties": ref("source")},
+        "Where each secret comes from; nothing: a request captures it.",
+    ),
+    "tls": (ref("tls"), "Whom to trust, and how to be trusted."),
+    "proxy": (TEXT, "The proxy's URL."),
+    "sandbox": ({"const": "zoho"}, "Start the embedded Zoho for the run."),
+}
+
+# Known words of the format that this version cannot do yet, and what to do meanwhile.
+LATER = {
+    "auth": "put the credentials into a header: `headers: {Authorization: Bearer <<access-token>>}`",
+    "data": "run the collection once for each row with --var",
+    "keyring": "use {env: NAME} or {file: PATH}",
+    "command": "run the command yourself and give its output as {env: NAME}",
+}
+
+
+def closed(fields: Fields, **more: Any) -> Schema:
+    """The schema of a map of these fields and no others."""
+    properties = {name: {**schema, "description": words} for name, (schema, words) in fields.items()}
+    return {"type": "object", "properties": properties, "additionalProperties": False, **more}
+
+
+def definitions() -> dict[str, Schema]:
+    """What the fragments above refer to."""
+    forms = [{"required": [method]} for method in METHODS] + [
+        {"required": ["method", "url"]},
+        {"required": ["extends"]},
+    ]
+    queries = "^\\s*(" + "|".join(KINDS) + ")(\\s|$)|<<"
+    return {
+        "pairs": PAIRS,
+        "variables": VARIABLES,
+        "expectations": either(
+            {"type": "integer"},
+            {"type": "object", "patternProperties": {queries: ref("expected")}, "additionalProperties": False},
+        ),
+        "expected": {
+            "description": f"A value to be equal to, or a map of predicates: {', '.join(PREDICATES)}.",
+        },
+        "renew": closed(RENEW, required=["on", "run"]),
+        "retry": closed(RETRY, required=["times"]),
+        "until": {"type": "object", "properties": closed(UNTIL)["properties"]},
+        "capture": closed(CAPTURE, required=["from"]),
+        "response": closed(RESPONSE),
+        "graphql": closed(GRAPHQL, required=["query"]),
+        "part": either(SCALAR, closed(PART), {"type": "array", "items": either(SCALAR, closed(PART))}),
+        "defaults": closed(DEFAULTS),
+        "request": {**closed(REQUEST, anyOf=forms), "not": {"anyOf": _two_of(BODIES)}},
+        "folder": closed(FOLDER, required=["requests"]),
+        "requests": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[^/*?\\[\\]]+$"},
+            "additionalProperties": {
+                "if": {"type": "object", "required": ["requests"]},
+                "then": ref("folder"),
+                "else": ref("request"),
+            },
+        },
+        "tls": closed(TLS),
+        "source": either(SCALAR, closed(SOURCE), {"type": "array", "items": either(SCALAR, closed(SOURCE))}),
+    }
+
+
+def _two_of(names: tuple[str, ...]) -> list[Schema]:
+    return [{"required": [a, b]} for i, a in enumerate(names) for b in names[i + 1 :]]

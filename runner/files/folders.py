@@ -1,0 +1,225 @@
+"""A collection: its folders, included files and extended requests, flattened to requests in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from runner.collection import Collection, Need, Renew, RequestSpec
+from runner.errors import InputError, Problem, did_you_mean
+from runner.files import document, fields
+from runner.files.document import Node
+from runner.files.forms import Form
+from runner.files.requests import Surroundings, read_request
+
+DEEPEST_INCLUDE = 16
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """A request before it is read: what `extends` copies from."""
+
+    key: Node
+    node: Node
+    around: Surroundings
+
+
+def read_collection(path: Path) -> Collection:
+    """The collection in the file `path`. Raises InputError with every mistake in it and in the files that it includes."""
+    form = Form()
+    root = document.load(path)
+    found = form.fields(root, fields.COLLECTION, "a collection")
+    if "zrun" in found and found["zrun"].value != 1:
+        form.wrong(
+            found["zrun"], "this version of the format is not known", "this zrun reads version 1: write `zrun: 1`"
+        )
+    if not ("requests" in found or "include" in found):
+        form.wrong(root, "the collection has no `requests`", "add `requests:` with a request under it")
+    raw: dict[str, _Raw] = {}
+    _gather(path, root, found, "", Surroundings(folder=path.parent), raw, form, (path.resolve(),))
+    requests = [_read(request_id, one, raw, form) for request_id, one in raw.items()]
+    requests = [_with_ids(request, raw, form) for request in requests]
+    variables = Form().variables(found.get("variables"))  # its mistakes were told with those of the first folder
+    if form.problems:
+        raise InputError(_once(form.problems))
+    return Collection(
+        name=form.plain(found["name"], "`name`") if "name" in found else path.stem,
+        path=path,
+        requests=tuple(requests),
+        description=form.plain(found["description"], "`description`") if "description" in found else None,
+        variables=variables,
+        warnings=tuple(form.warnings),
+    )
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """Without repeats: what a folder gives to all of its requests is read for each of them."""
+    return list({(str(p.location), p.message): p for p in problems}.values())
+
+
+def _gather(
+    path: Path,
+    node: Node,
+    found: dict[str, Node],
+    prefix: str,
+    around: Surroundings,
+    raw: dict[str, _Raw],
+    form: Form,
+    open_files: tuple[Path, ...],
+) -> None:
+    """Put the requests of a folder (or file) into `raw`, by id, in the order of its keys."""
+    inside = _inside(found, around, form)
+    for key, value in node.pairs:
+        if key.key == "include" and "include" in found:
+            for name, place in form.names(value, "`include`"):
+                _include(
+                    path.parent / name,
+                    Problem(f"cannot include `{name}`", place),
+                    inside,
+                    prefix,
+                    raw,
+                    form,
+                    open_files,
+                )
+        elif key.key == "requests" and "requests" in found:
+            _requests(path, value, prefix, inside, raw, form, open_files)
+
+
+def _inside(found: dict[str, Node], around: Surroundings, form: Form) -> Surroundings:
+    """What holds inside a folder: its own defaults, variables and tags after those around it."""
+    defaults = form.fields(found["defaults"], fields.DEFAULTS, "`defaults`") if "defaults" in found else {}
+    tags = tuple(tag for tag, _ in form.names(found["tags"], "`tags`")) if "tags" in found else ()
+    for name in ("name", "description"):
+        if name in found:
+            form.plain(found[name], f"`{name}`")
+    return Surroundings(
+        (*around.defaults, defaults) if defaults else around.defaults,
+        (*around.layers, form.variables(found.get("variables"))),
+        (*around.tags, *tags),
+        around.folder,
+    )
+
+
+def _requests(
+    path: Path,
+    node: Node,
+    prefix: str,
+    around: Surroundings,
+    raw: dict[str, _Raw],
+    form: Form,
+    open_files: tuple[Path, ...],
+) -> None:
+    for key, value in form.pairs(node, "`requests`"):
+        if not key.key or any(character in key.key for character in "/*?[]\n"):
+            hint = "ids are parts of paths and globs: use letters, digits and hyphens"
+            form.wrong(key, "an id cannot be empty or hold any of / * ? [ ]", hint)
+            continue
+        request_id = prefix + key.key
+        if value.kind == "map" and value.get("requests") is not None:
+            found = form.fields(value, fields.FOLDER, f"the folder `{request_id}`")
+            _gather(path, value, found, f"{request_id}/", around, raw, form, open_files)
+        elif request_id in raw:
+            form.wrong(key, f"the id `{request_id}` is taken by an included file", "give it another")
+        else:
+            raw[request_id] = _Raw(key, value, around)
+
+
+def _include(
+    path: Path,
+    refusal: Problem,
+    around: Surroundings,
+    prefix: str,
+    raw: dict[str, _Raw],
+    form: Form,
+    open_files: tuple[Path, ...],
+) -> None:
+    def refuse(why: str, hint: str) -> None:
+        form.problems.append(replace(refusal, message=f"{refusal.message}: {why}", hint=hint))
+
+    if path.resolve() in open_files:
+        return refuse("it includes itself", "take one `include` away")
+    if len(open_files) > DEEPEST_INCLUDE:
+        return refuse("includes are nested too deeply", "include it from fewer files")
+    if not path.is_file():
+        return refuse("there is no such file", f"it is looked for in {document.shown(path.parent)}")
+    try:
+        root = document.load(path)
+    except InputError as error:
+        form.problems.extend(error.problems)
+        return None
+    found = form.fields(root, fields.COLLECTION, "a collection")
+    below = replace(around, folder=path.parent)
+    return _gather(path, root, found, f"{prefix}{path.stem}/", below, raw, form, (*open_files, path.resolve()))
+
+
+def _read(request_id: str, one: _Raw, raw: dict[str, _Raw], form: Form) -> RequestSpec:
+    return read_request(request_id, one.key, _extended(request_id, one, raw, form, (request_id,)), one.around, form)
+
+
+def _extended(request_id: str, one: _Raw, raw: dict[str, _Raw], form: Form, seen: tuple[str, ...]) -> Node:
+    """The request's node with what it `extends` beneath it: own keys win, and so does an own body or address."""
+    written = one.node.get("extends") if one.node.kind == "map" else None
+    if written is None:
+        return one.node
+    name = form.plain(written, "`extends`")
+    base_id = _resolved(name, request_id, raw)
+    own = tuple(pair for pair in one.node.pairs if pair[0].key != "extends")
+    if base_id is None:
+        hint = did_you_mean(name, raw, "a path from this folder: `refresh`, `../refresh`")
+        form.wrong(written, f"there is no request `{name}` to extend", hint)
+        return Node("map", one.node.place, pairs=own)
+    if base_id in seen:
+        form.wrong(
+            written, f"these extend each other: {' -> '.join([*seen, base_id])}", "give one of them its own keys"
+        )
+        return Node("map", one.node.place, pairs=own)
+    base = _extended(base_id, raw[base_id], raw, form, (*seen, base_id))
+    keys = {key.key for key, _ in own}
+    for group in (fields.BODIES, (*fields.METHODS, "method", "url")):
+        if keys & set(group):
+            keys |= set(group)
+    inherited = tuple(pair for pair in base.pairs if pair[0].key not in keys)
+    return Node("map", one.node.place, pairs=(*inherited, *own))
+
+
+def _resolved(name: str, request_id: str, known: dict[str, _Raw]) -> str | None:
+    """The id that `name` stands for in a request: from its folder (`..` leads up), then from each folder above."""
+    folder = PurePosixPath(request_id).parent
+    for base in (folder, *folder.parents):
+        parts: list[str] = []
+        for part in (base / name).parts:
+            if part != "..":
+                parts.append(part)
+            elif parts:
+                parts.pop()
+        candidate = "/".join(parts)
+        if candidate in known:
+            return candidate
+    return None
+
+
+def _with_ids(request: RequestSpec, raw: dict[str, _Raw], form: Form) -> RequestSpec:
+    """The ids of `needs` and `renew`, resolved from the request's folder upward."""
+    needs = tuple(need for written in request.needs for need in _need(written, request, raw, form))
+    renew = request.renew
+    if renew is not None:
+        found = _resolved(renew.run, request.id, raw)
+        if found is None and renew.run:
+            hint = did_you_mean(renew.run, raw, f"it holds: {', '.join(list(raw)[:12])}")
+            form.problems.append(Problem(f"there is no request `{renew.run}` to renew with", renew.location, hint))
+        renew = Renew(renew.on, found or renew.run, renew.location)
+    return replace(request, needs=needs, renew=renew)
+
+
+def _need(need: Need, request: RequestSpec, raw: dict[str, _Raw], form: Form) -> Iterator[Need]:
+    """A folder stands for all that is in it."""
+    found = _resolved(need.id, request.id, raw)
+    if found is not None:
+        yield Need(found, need.location)
+        return
+    inside = [known for known in raw if known.startswith(f"{need.id}/") and known != request.id]
+    if not inside and need.id:
+        hint = did_you_mean(need.id, raw, f"it holds: {', '.join(list(raw)[:12])}")
+        form.problems.append(Problem(f"there is no request `{need.id}`", need.location, hint))
+    yield from (Need(known, need.location) for known in inside)

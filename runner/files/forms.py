@@ -1,0 +1,159 @@
+"""From nodes to typed values, with every mistake gathered: what a key must hold, and what to do when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from runner import template
+from runner.collection import Pair, Text, Variable
+from runner.errors import InputError, Location, Problem, did_you_mean
+from runner.files.document import Node
+from runner.files.fields import LATER, Fields
+from runner.quantities import seconds
+from runner.template import Template
+from runner.tree import Entries, Entry, Item, Items, Tree
+
+
+@dataclass
+class Form:
+    """Reads values out of nodes; a value that does not fit becomes a problem, and the default takes its place."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def wrong(self, where: Node | Location, message: str, hint: str | None = None) -> None:
+        location = where.location if isinstance(where, Node) else where
+        self.problems.append(Problem(message, location, hint))
+
+    def fields(self, node: Node, known: Fields, what: str) -> dict[str, Node]:
+        """The values of a map by key; a key that is not in `known` is a problem."""
+        if node.kind == "scalar" and node.value is None:
+            return {}
+        if node.kind != "map":
+            self.wrong(node, f"{what} is a map", f"it holds: {', '.join(list(known)[:8])}")
+            return {}
+        found: dict[str, Node] = {}
+        for key, value in node.pairs:
+            if key.key in known:
+                found[key.key] = value
+            elif key.key in LATER:
+                self.wrong(key, f"`{key.key}` is not supported yet", LATER[key.key])
+            else:
+                hint = did_you_mean(key.key, known, f"{what} may hold: {', '.join(known)}")
+                self.wrong(key, f"{what} has no key `{key.key}`", hint)
+        return found
+
+    def pairs(self, node: Node, what: str) -> Iterator[tuple[Node, Node]]:
+        """The pairs of a map; none for null."""
+        if node.kind == "map":
+            yield from node.pairs
+        elif not (node.kind == "scalar" and node.value is None):
+            self.wrong(node, f"{what} is a map", "write `name: value`, a line each")
+
+    def template(self, node: Node, *, on: bool = True) -> str | Template:
+        """A scalar that is a text, parsed (unless `on` is False)."""
+        text = str(node.value)
+        if not on:
+            return text
+        try:
+            return template.parse(text, node.place)
+        except InputError as error:
+            self.problems.extend(error.problems)
+            return text
+
+    def tree(self, node: Node, *, templates: bool = True) -> Tree:
+        """Any value."""
+        if node.kind == "list":
+            return Items(tuple(Item(self.tree(item, templates=templates), item.place) for item in node.items))
+        if node.kind == "map":
+            return Entries(
+                tuple(
+                    Entry(
+                        self.template(key, on=templates),
+                        self.tree(value, templates=templates),
+                        key.place,
+                        value.place,
+                    )
+                    for key, value in node.pairs
+                )
+            )
+        return self.template(node, on=templates) if isinstance(node.value, str) else node.value
+
+    def text(self, node: Node, what: str, *, templates: bool = True) -> Text:
+        """A text; a number is taken as it is written in JSON."""
+        if node.kind != "scalar" or node.value is None or isinstance(node.value, bool):
+            self.wrong(node, f"{what} is a text", "put it into quotes")
+            return ""
+        return self.template(node) if templates and isinstance(node.value, str) else str(node.value)
+
+    def plain(self, node: Node, what: str) -> str:
+        """A text without templates."""
+        text = self.text(node, what)
+        if isinstance(text, Template):
+            self.wrong(node, f"{what} cannot hold a template", "write it out: it is needed before values are known")
+            return ""
+        return text
+
+    def flag(self, node: Node, what: str, default: bool) -> bool:
+        if isinstance(node.value, bool):
+            return node.value
+        self.wrong(node, f"{what} is true or false", "write true or false, without quotes")
+        return default
+
+    def number(self, node: Node, what: str, default: float, low: float, high: float) -> float:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            self.wrong(node, f"{what} is a number from {low:g} to {high:g}", None)
+            return default
+        return value
+
+    def whole(self, node: Node, what: str, default: int, low: int, high: int) -> int:
+        value = self.number(node, what, default, low, high)
+        if isinstance(value, int):
+            return value
+        self.wrong(node, f"{what} is a whole number", None)
+        return default
+
+    def duration(self, node: Node, what: str, default: float) -> float:
+        """Seconds."""
+        value = node.value
+        found = seconds(value) if isinstance(value, (str, int, float)) else None
+        if found is None:
+            self.wrong(node, f"{what} is a duration", "write it as 500ms, 30s or 2m")
+            return default
+        return found
+
+    def names(self, node: Node, what: str) -> tuple[tuple[str, Location], ...]:
+        """A text or a list of texts, each with its place."""
+        nodes = node.items if node.kind == "list" else () if node.value is None and node.kind == "scalar" else (node,)
+        return tuple((self.plain(one, what), one.location) for one in nodes)
+
+    def name_pairs(self, node: Node, what: str, *, templates: bool = True) -> tuple[Pair, ...]:
+        """Names and what they hold: a scalar, or a list of scalars (repeats)."""
+        found: list[Pair] = []
+        for key, value in self.pairs(node, what):
+            nested = value.kind == "map" or any(item.kind != "scalar" for item in value.items)
+            if nested:
+                self.wrong(
+                    value,
+                    f"{what} hold texts, numbers, or lists of them",
+                    "a list repeats the name; for more use `json`",
+                )
+                continue
+            found.append(Pair(self.template(key, on=templates), self.tree(value, templates=templates), key.location))
+        return tuple(found)
+
+    def variables(self, node: Node | None) -> dict[str, Variable]:
+        found: dict[str, Variable] = {}
+        for key, value in self.pairs(node, "`variables`") if node else ():
+            if not _is_name(key.key):
+                hint = "letters, digits, hyphens and underscores, beginning with a letter"
+                self.wrong(key, f"`{key.key}` cannot be a variable's name", hint)
+            found[key.key] = Variable(key.key, self.tree(value), key.location)
+        return found
+
+
+def _is_name(text: str) -> bool:
+    parts: Iterable[str] = text.split("-")
+    return bool(text) and text[0].isalpha() and all(part and part.replace("_", "a").isalnum() for part in parts)

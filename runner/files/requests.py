@@ -1,0 +1,375 @@
+"""One request: from its node and what its folders give it to a RequestSpec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner import predicates, queries
+from runner.collection import (
+    BodySpec,
+    Capture,
+    ForEach,
+    Need,
+    Pair,
+    PartSpec,
+    Renew,
+    RequestSpec,
+    Retry,
+    Text,
+    Until,
+    Variables,
+)
+from runner.errors import InputError
+from runner.files import fields
+from runner.files.document import Node
+from runner.files.forms import Form
+from runner.predicates import Expectation
+from runner.queries import QuerySpec
+from runner.template import Template
+from runner.tree import Entries, Entry, Tree
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the folders above give: their defaults (outermost first), variables, tags, and the directory of the file."""
+
+    defaults: tuple[dict[str, Node], ...] = ()
+    layers: tuple[Variables, ...] = ()
+    tags: tuple[str, ...] = ()
+    folder: Path = Path()
+
+
+def read_request(request_id: str, key: Node, node: Node, around: Surroundings, form: Form) -> RequestSpec:
+    """The request under `key`; mistakes go into `form`, and leave a request that is not to be run."""
+    own = form.fields(node, fields.REQUEST, f"the request `{request_id}`")
+    given: dict[str, Node] = {}
+    for layer in around.defaults:
+        given.update(layer)
+    given.update(own)
+    method, url = _address(request_id, key, own, form)
+    optional: dict[str, Any] = {}
+    for name, read in _SIMPLE.items():
+        if name in given:
+            optional[name.replace("-", "_")] = read(form, given[name], f"`{name}`")
+    when = own.get("when")
+    return RequestSpec(
+        id=request_id,
+        location=key.location,
+        method=method,
+        url=url,
+        folder=around.folder,
+        name=form.plain(own["name"], "`name`") if "name" in own else None,
+        description=form.plain(own["description"], "`description`") if "description" in own else None,
+        tags=tuple(dict.fromkeys((*around.tags, *_names(own.get("tags"), "`tags`", form)))),
+        skip=_skip(own.get("skip"), form),
+        when=_when(when, form),
+        when_location=when.location if when else None,
+        path=form.name_pairs(own["path"], "path parameters") if "path" in own else (),
+        query=_merged("query", around, own, form),
+        headers=_merged("headers", around, own, form),
+        body=_body(own, form),
+        save=_save(own.get("response"), form),
+        expect=_expectations_of(around, own, form),
+        capture=tuple(_captures(own.get("capture"), form)),
+        needs=tuple(Need(name, place) for name, place in form.names(own["needs"], "`needs`")) if "needs" in own else (),
+        renew=_renew(given.get("renew"), form),
+        retry=_retry(given.get("retry"), form),
+        until=_until(own.get("until"), form),
+        for_each=_for_each(own, form),
+        layers=around.layers,
+        **optional,
+    )
+
+
+_SIMPLE = {
+    "timeout": lambda form, node, what: form.duration(node, what, 30.0),
+    "cookies": lambda form, node, what: form.flag(node, what, True),
+    "follow-redirects": lambda form, node, what: form.flag(node, what, True),
+    "max-redirects": lambda form, node, what: form.whole(node, what, 10, 0, 100),
+    "delay": lambda form, node, what: form.duration(node, what, 0.0),
+}
+
+
+def _names(node: Node | None, what: str, form: Form) -> tuple[str, ...]:
+    return tuple(name for name, _ in form.names(node, what)) if node else ()
+
+
+def _address(request_id: str, key: Node, own: dict[str, Node], form: Form) -> tuple[Text, Text]:
+    """Method and URL, in exactly one of the two forms."""
+    short = [method for method in fields.METHODS if method in own]
+    if len(short) > 1 or (short and ("method" in own or "url" in own)):
+        extra = next(n for n in ("method", "url", *short[1:]) if n in own)
+        form.wrong(own[extra], f"`{request_id}` has two addresses: `{short[0]}` and `{extra}`", "keep one of them")
+    if short:
+        url = form.text(own[short[0]], "the URL")
+        _check_url(url, own[short[0]], form)
+        return short[0].upper(), url
+    if "method" in own and "url" in own:
+        url = form.text(own["url"], "the URL")
+        _check_url(url, own["url"], form)
+        return form.text(own["method"], "the method"), url
+    missing = "url" if "method" in own else "method" if "url" in own else None
+    hint = f"add `{missing}:`" if missing else f"write `get: https://...`; methods: {', '.join(fields.METHODS)}"
+    form.wrong(key, f"`{request_id}` has no address", hint)
+    return "GET", ""
+
+
+def _check_url(url: Text, node: Node, form: Form) -> None:
+    if isinstance(url, str) and url and not url.lower().startswith(("http://", "https://")):
+        form.wrong(
+            node, "the address does not begin with http:// or https://", "give the whole URL, or begin with a variable"
+        )
+    elif url == "":
+        form.wrong(node, "the address is empty", "give the whole URL")
+
+
+def _skip(node: Node | None, form: Form) -> bool | str:
+    if node is None or isinstance(node.value, bool):
+        return bool(node and node.value)
+    return form.plain(node, "`skip`") or False
+
+
+def _when(node: Node | None, form: Form) -> Text | bool | None:
+    if node is None or isinstance(node.value, bool):
+        return node.value if node and isinstance(node.value, bool) else None
+    text = form.text(node, "`when`")
+    if not isinstance(text, Template) and text:
+        form.wrong(node, "`when` is no expression", f"write it in brackets: `when: <<{text}>>`")
+        return None
+    return text or None
+
+
+def _merged(name: str, around: Surroundings, own: dict[str, Node], form: Form) -> tuple[Pair, ...]:
+    """Headers or query parameters, those of the request over those of its folders; names of headers ignore case."""
+    found: dict[str, Pair] = {}
+    for layer in (*around.defaults, own):
+        if name in layer:
+            for pair in form.name_pairs(layer[name], name):
+                key = str(pair.name)
+                found[key.lower() if name == "headers" else key] = pair
+    return tuple(found.values())
+
+
+def _expectations_of(around: Surroundings, own: dict[str, Node], form: Form) -> tuple[Expectation, ...]:
+    """Expectations, those of the request over those of its folders for the same query."""
+    found: dict[str, Expectation] = {}
+    for layer in (*around.defaults, own):
+        if "expect" in layer and not _is_null(layer["expect"]):
+            found.update((e.text, e) for e in expectations(layer["expect"], form))
+    return tuple(found.values())
+
+
+def _is_null(node: Node) -> bool:
+    return node.kind == "scalar" and node.value is None
+
+
+def expectations(node: Node, form: Form) -> tuple[Expectation, ...]:
+    try:
+        return predicates.parse_expectations(form.tree(node), node.location)
+    except InputError as error:
+        form.problems.extend(error.problems)
+        return ()
+
+
+def _body(own: dict[str, Node], form: Form) -> BodySpec | None:
+    kinds = [kind for kind in fields.BODIES if kind in own]
+    if len(kinds) > 1:
+        form.wrong(
+            own[kinds[1]], f"a request has one body, and this one has `{kinds[0]}` and `{kinds[1]}`", "keep one of them"
+        )
+    if not kinds:
+        return None
+    kind, node = kinds[0], own[kinds[0]]
+    templates = form.flag(own["template"], "`template`", True) if "template" in own else True
+    if kind == "form":
+        return BodySpec(kind, node.location, form=form.name_pairs(node, "form fields", templates=templates))
+    if kind == "multipart":
+        return BodySpec(kind, node.location, parts=tuple(_parts(node, form, templates)))
+    if kind == "file":
+        return BodySpec(kind, node.location, file=form.text(node, "`file`", templates=templates))
+    if kind == "graphql":
+        return BodySpec(kind, node.location, tree=_graphql(node, form, templates))
+    if kind in ("text", "xml") and node.kind != "scalar":
+        form.wrong(node, f"`{kind}` is a text", "for a map or a list use `json`")
+    return BodySpec(kind, node.location, tree=form.tree(node, templates=templates))
+
+
+def _graphql(node: Node, form: Form, templates: bool) -> Tree:
+    """The body of a GraphQL request over HTTP: query, variables, operationName."""
+    found = form.fields(node, fields.GRAPHQL, "`graphql`")
+    if "query" not in found:
+        form.wrong(node, "`graphql` has no `query`", "add it: `graphql: {query: ...}`")
+    tree = form.tree(node, templates=templates)
+    if isinstance(tree, Entries):
+        spelled = {"operation-name": "operationName"}
+        entries = (Entry(spelled.get(str(e.key), e.key), e.value, e.place, e.value_place) for e in tree.entries)
+        return Entries(tuple(entries))
+    return tree
+
+
+def _parts(node: Node, form: Form, templates: bool) -> list[PartSpec]:
+    found: list[PartSpec] = []
+    for key, value in form.pairs(node, "`multipart`"):
+        name = form.template(key, on=templates)
+        for one in value.items if value.kind == "list" else (value,):
+            if one.kind != "map":
+                found.append(PartSpec(name, key.location, value=form.tree(one, templates=templates)))
+                continue
+            part = form.fields(one, fields.PART, "a part")
+            if ("file" in part) == ("value" in part):
+                form.wrong(one, "a part has either `file` or `value`", "write {file: PATH}, or the text itself")
+            found.append(
+                PartSpec(
+                    name,
+                    one.location,
+                    value=form.tree(part["value"], templates=templates) if "value" in part else None,
+                    file=form.text(part["file"], "`file`", templates=templates) if "file" in part else None,
+                    filename=form.text(part["filename"], "`filename`") if "filename" in part else None,
+                    content_type=form.text(part["content-type"], "`content-type`") if "content-type" in part else None,
+                )
+            )
+    return found
+
+
+def _save(node: Node | None, form: Form) -> Text | None:
+    if node is None:
+        return None
+    found = form.fields(node, fields.RESPONSE, "`response`")
+    return form.text(found["save"], "`save`") if "save" in found else None
+
+
+def _captures(node: Node | None, form: Form) -> list[Capture]:
+    found: list[Capture] = []
+    for key, value in form.pairs(node, "`capture`") if node else ():
+        if value.kind != "map":
+            query = _query(value, form)
+            if query is not None:
+                found.append(Capture(key.key, query, key.location))
+            continue
+        given = form.fields(value, fields.CAPTURE, f"the capture `{key.key}`")
+        if "from" not in given:
+            form.wrong(value, f"the capture `{key.key}` has no `from`", "name the query: {from: json $.id}")
+            continue
+        query = _query(given["from"], form)
+        if query is None:
+            continue
+        found.append(
+            Capture(
+                key.key,
+                query,
+                key.location,
+                default=form.tree(given["default"]) if "default" in given else None,
+                has_default="default" in given,
+                filter=_filter(given.get("filter"), form),
+                secret=form.flag(given["secret"], "`secret`", True) if "secret" in given else None,
+                expires_in=_expires_in(given.get("expires-in"), form),
+                save=form.flag(given["save"], "`save`", True) if "save" in given else None,
+            )
+        )
+    return found
+
+
+def _query(node: Node, form: Form) -> QuerySpec | None:
+    if node.kind != "scalar" or not isinstance(node.value, (str, int)) or isinstance(node.value, bool):
+        form.wrong(node, "a capture names a query", "for example: `json $.id`")
+        return None
+    text = form.text(node, "the query")
+    if isinstance(text, Template):
+        return text
+    try:
+        return queries.parse_query(text, node.place)
+    except InputError as error:
+        form.problems.extend(error.problems)
+        return None
+
+
+def _filter(node: Node | None, form: Form) -> Text | None:
+    if node is None:
+        return None
+    text = form.text(node, "`filter`")
+    if not isinstance(text, Template):
+        form.wrong(node, "`filter` is no expression", "write it over `value`: <<value | b64decode>>")
+        return None
+    return text
+
+
+def _expires_in(node: Node | None, form: Form) -> QuerySpec | Tree:
+    """A query when it begins with the word of one; else seconds, a duration, or a template of them."""
+    if node is None:
+        return None
+    if isinstance(node.value, str) and node.value.partition(" ")[0] in queries.KINDS:
+        return _query(node, form)
+    tree = form.tree(node)
+    if not isinstance(tree, Template):
+        form.duration(node, "`expires-in`", 0.0)
+    return tree
+
+
+def _renew(node: Node | None, form: Form) -> Renew | None:
+    if node is None or _is_null(node):
+        return None
+    found = form.fields(node, fields.RENEW, "`renew`")
+    if "on" not in found or "run" not in found:
+        form.wrong(node, "`renew` wants `on` and `run`", "write {on: {status: 401}, run: refresh}")
+        return None
+    return Renew(expectations(found["on"], form), form.plain(found["run"], "`run`"), found["run"].location)
+
+
+def _retry(node: Node | None, form: Form) -> Retry | None:
+    if node is None or _is_null(node):
+        return None
+    if node.kind == "scalar":
+        return Retry(form.whole(node, "`retry`", 0, 0, 100), node.location)
+    found = form.fields(node, fields.RETRY, "`retry`")
+    if "times" not in found:
+        form.wrong(node, "`retry` wants `times`", "write {times: 3}")
+        return None
+    given: dict[str, Any] = {}
+    if "on" in found:
+        given["on"] = tuple(_retried(found["on"], form))
+    for name in ("delay", "max-delay"):
+        if name in found:
+            given[name.replace("-", "_")] = form.duration(found[name], f"`{name}`", 1.0)
+    if "backoff" in found:
+        given["backoff"] = form.number(found["backoff"], "`backoff`", 2.0, 1, 100)
+    if "unsafe" in found:
+        given["unsafe"] = form.flag(found["unsafe"], "`unsafe`", False)
+    return Retry(form.whole(found["times"], "`times`", 0, 0, 100), node.location, **given)
+
+
+def _retried(node: Node, form: Form) -> list[int | str]:
+    found: list[int | str] = []
+    for item in node.items if node.kind == "list" else (node,):
+        if item.value == "network" or (isinstance(item.value, int) and not isinstance(item.value, bool)):
+            found.append(item.value)
+        else:
+            form.wrong(item, "`on` lists statuses and the word `network`", "write [network, 429, 503]")
+    return found
+
+
+def _until(node: Node | None, form: Form) -> Until | None:
+    if node is None or _is_null(node):
+        return None
+    if node.kind != "map":
+        return Until(expectations(node, form), node.location)
+    times = {key.key: value for key, value in node.pairs if key.key in fields.UNTIL}
+    on = Node("map", node.place, pairs=tuple(pair for pair in node.pairs if pair[0].key not in fields.UNTIL))
+    if not on.pairs:
+        form.wrong(node, "`until` says not what must hold", "add an expectation: {status: 200}")
+    given = {name: form.duration(value, f"`{name}`", 5.0) for name, value in times.items()}
+    return Until(expectations(on, form), node.location, **given)
+
+
+def _for_each(own: dict[str, Node], form: Form) -> ForEach | None:
+    if "for-each" not in own:
+        if "as" in own:
+            form.wrong(own["as"], "`as` names the item of a `for-each`, and there is none", "add `for-each:`")
+        return None
+    node = own["for-each"]
+    tree = form.tree(node)
+    if node.kind != "list" and not isinstance(tree, Template):
+        form.wrong(node, "`for-each` is a list", "write a list, or a variable that holds one: <<ids>>")
+    name = form.plain(own["as"], "`as`") if "as" in own else "item"
+    return ForEach(tree, node.location, name)

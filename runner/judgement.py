@@ -1,0 +1,331 @@
+"""Whether an answer is what was expected: each predicate judged, with expected and actual for a person.
+
+A missing value holds under `exists: false` alone: a check that finds nothing must not pass by chance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runner import queries, tree
+from runner.errors import Location
+from runner.exchange import Response, Unreadable
+from runner.jsonpath import stopped_at
+from runner.predicates import UNITS, WILDCARD, Expectation, Predicate
+from runner.queries import Query
+from runner.template import Lookup, Template
+from runner.tree import Entries, Items, Tree
+from runner.values import MISSING, Missing, Secret, Value, as_text, equal, reveal, type_name
+
+# How much of a value is shown: a judgement is read on a line.
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One judged predicate. `expected` and `actual` are for a person: short, secrets masked; `note` says more."""
+
+    query: str
+    predicate: str
+    passed: bool
+    expected: str
+    actual: str
+    location: Location
+    note: str | None = None
+
+
+def judge(expectation: Expectation, response: Response, lookup: Lookup) -> list[CheckResult]:
+    """Every predicate of `expectation`, judged. Raises InputError when an operand has no value."""
+    query = queries.resolve(expectation.query, lookup)
+    note: str | None = None
+    readable = True
+    actual: Value | Missing = MISSING
+    try:
+        actual = query(response)
+    except Unreadable as error:
+        note, readable = str(error), False
+    if readable and isinstance(actual, Missing) and query.kind == "json":
+        note = stopped_at(response.json, query.argument)
+    found = [_check(predicate, actual, query, note, lookup) for predicate in expectation.predicates]
+    # What cannot be read is not known to be absent: it fails `exists: false` too.
+    return found if readable else [replace(check, passed=False, note=note) for check in found]
+
+
+def _check(
+    predicate: Predicate, actual: Value | Missing, query: Query, note: str | None, lookup: Lookup
+) -> CheckResult:
+    verdict = _verdict(predicate, actual, query.kind, lookup)
+    return CheckResult(
+        query.text,
+        predicate.name,
+        verdict.passed,
+        verdict.expected,
+        _show_quantity(actual, query.kind),
+        predicate.location,
+        None if verdict.passed else verdict.note or note,
+    )
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    passed: bool
+    expected: str
+    note: str | None = None
+
+
+def _verdict(predicate: Predicate, actual: Value | Missing, kind: str, lookup: Lookup) -> _Verdict:
+    name = predicate.name
+    if predicate.inner:
+        return _nested(predicate, actual, kind, lookup)
+    if name == "like":
+        expected = _spelled(predicate.operand, lookup)
+        if isinstance(actual, Missing):
+            return _Verdict(False, f"like {expected}")
+        note = _unlike(predicate.operand, actual, "$", lookup)
+        return _Verdict(note is None, f"like {expected}", note)
+    operand = tree.render(predicate.operand, lookup)
+    if name == "exists":
+        return _Verdict(
+            bool(operand) is not isinstance(actual, Missing), "to be there" if operand else "not to be there"
+        )
+    expected = _expected(name, operand, actual, kind)
+    if isinstance(actual, Missing):
+        return _Verdict(False, expected)
+    if kind in UNITS:
+        operand = _in_units(operand, kind)
+    # Equality knows that a number made a Secret is still that number; the others want the text itself.
+    passed, note = _JUDGES[name](actual, operand if name in ("eq", "ne", "in") else reveal(operand))
+    return _Verdict(passed, expected, note)
+
+
+def _in_units(operand: Value, kind: str) -> Value:
+    """`2s` as seconds, `10 KB` as bytes; what is not one stays, and fails by its type."""
+    if isinstance(operand, list):
+        return [_in_units(item, kind) for item in operand]
+    found = UNITS[kind](operand) if isinstance(operand, str) else None
+    return operand if found is None else found
+
+
+def _nested(predicate: Predicate, actual: Value | Missing, kind: str, lookup: Lookup) -> _Verdict:
+    """`length`, `each`, `any`, `not`: what must hold of the length, of items, or must not."""
+    name = predicate.name
+    inner = predicate.inner
+
+    def all_hold(value: Value | Missing, of: str = "") -> tuple[bool, str]:
+        verdicts = [_verdict(one, value, of, lookup) for one in inner]
+        return all(v.passed for v in verdicts), " and ".join(v.expected for v in verdicts)
+
+    # Each level is judged once: twice would double at every level inside.
+    if name == "not":
+        only_exists = all(one.name == "exists" for one in inner)
+        holds, shown = all_hold(actual, kind)
+        return _Verdict(not holds and (only_exists or not isinstance(actual, Missing)), f"not {shown}")
+    if name == "length":
+        if not isinstance(actual, (str, list, dict, Secret)):
+            return _Verdict(False, f"length {all_hold(MISSING)[1]}", _no("length", actual))
+        holds, shown = all_hold(len(actual))
+        return _Verdict(holds, f"length {shown}", f"its length is {len(actual)}")
+    word = "each item" if name == "each" else "an item"
+    if not isinstance(actual, list):
+        return _Verdict(False, f"{word} {all_hold(MISSING)[1]}", _no("items", actual))
+    judged = [all_hold(item) for item in actual]
+    held = [holds for holds, _ in judged]
+    shown = judged[0][1] if judged else all_hold(MISSING)[1]
+    if name == "any":
+        return _Verdict(any(held), f"{word} {shown}", f"none of {len(held)} items")
+    if all(held):
+        return _Verdict(True, f"{word} {shown}")
+    first = held.index(False)
+    return _Verdict(False, f"{word} {shown}", f"item {first} is {show(actual[first])}")
+
+
+def _no(what: str, actual: Value | Missing) -> str | None:
+    return None if isinstance(actual, Missing) else f"{_a(type_name(actual))} has no {what}"
+
+
+def _a(noun: str) -> str:
+    return noun if noun in ("null", "missing") else f"an {noun}" if noun[0] in "aio" else f"a {noun}"
+
+
+def _expected(name: str, operand: Value, actual: Value | Missing, kind: str) -> str:
+    """What was expected, in words; with its type where that alone is the difference."""
+    shown = show(operand)
+    if name == "eq":
+        if type_name(actual) != type_name(operand) and isinstance(actual, (str, int, float)) and kind not in UNITS:
+            return f"{shown} ({type_name(operand)})" if as_text(actual) == as_text(operand) else shown
+        return shown
+    words = {
+        "ne": "not",
+        "lt": "less than",
+        "le": "at most",
+        "gt": "more than",
+        "ge": "at least",
+        "type": "a value of type",
+    }
+    if name == "between" and isinstance(operand, list):
+        return f"between {show(operand[0])} and {show(operand[-1])}" if operand else "between"
+    if name == "empty":
+        return "empty" if operand else "not empty"
+    if name in ("type", "in") and isinstance(operand, list):
+        return f"{words.get(name, 'one of')} {', '.join(map(show, operand))}"
+    return f"{words.get(name, name.replace('-', ' '))} {operand if name == 'type' else shown}"
+
+
+def show(value: Value | Missing) -> str:
+    """`value` for a person: JSON on one line, cut when it is long, secrets masked."""
+    if isinstance(value, (Missing, Secret)):
+        return str(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return f"{_a(type_name(value))}, nested too deeply to be shown"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+
+
+def _show_quantity(actual: Value | Missing, kind: str) -> str:
+    if kind == "duration" and isinstance(actual, float):
+        return f"{actual * 1000:.0f} ms" if actual < 1 else f"{actual:.2f} s"
+    return show(actual)
+
+
+def _spelled(operand: Tree, lookup: Lookup) -> str:
+    """A pattern of `like` as written, its variables filled in, its wildcards left."""
+    return show(_with_wildcards(operand, lookup))
+
+
+def _with_wildcards(operand: Tree, lookup: Lookup) -> Value:
+    if isinstance(operand, Template) and WILDCARD.match(operand.text):
+        return operand.text
+    if isinstance(operand, Items):
+        return [_with_wildcards(item.value, lookup) for item in operand.items]
+    if isinstance(operand, Entries):
+        return {tree.render_key(e.key, lookup): _with_wildcards(e.value, lookup) for e in operand.entries}
+    return tree.render(operand, lookup)
+
+
+def _unlike(pattern: Tree, actual: Value | Missing, path: str, lookup: Lookup) -> str | None:
+    """Where `actual` first differs from the shape; None when it matches."""
+    if isinstance(actual, Missing):
+        return f"`{path}` is missing"
+    wildcard = WILDCARD.match(pattern.text) if isinstance(pattern, Template) else None
+    if wildcard:
+        wanted = wildcard[1] or wildcard[2]
+        return (
+            None if not wanted or _is_type(actual, wanted) else f"`{path}` is {_a(type_name(actual))}, not {_a(wanted)}"
+        )
+    if isinstance(pattern, Entries):
+        if not isinstance(actual, dict):
+            return f"`{path}` is {_a(type_name(actual))}, not an object"
+        for entry in pattern.entries:
+            key = tree.render_key(entry.key, lookup)
+            note = _unlike(entry.value, actual.get(key, MISSING), f"{path}.{key}", lookup)
+            if note:
+                return note
+        return None
+    if isinstance(pattern, Items):
+        if not isinstance(actual, list):
+            return f"`{path}` is {_a(type_name(actual))}, not an array"
+        if len(actual) != len(pattern.items):
+            return f"`{path}` has {len(actual)} items, not {len(pattern.items)}"
+        found = (_unlike(item.value, actual[i], f"{path}[{i}]", lookup) for i, item in enumerate(pattern.items))
+        return next((note for note in found if note), None)
+    value = tree.render(pattern, lookup)
+    return None if equal(value, actual) else f"`{path}` is {show(actual)}, not {show(value)}"
+
+
+def _is_type(actual: Value, wanted: str) -> bool:
+    found = type_name(actual)
+    if wanted == "integer" and isinstance(actual, float):
+        return actual.is_integer()  # JSON has one type of number: 5.0 is an integer (JSON Schema 2020-12, 6.1.1)
+    return found == wanted or (wanted == "number" and found == "integer")
+
+
+def _ordered(word: str, holds: Callable[[Value, Value], bool]) -> Callable[[Value, Value], tuple[bool, str | None]]:
+    def judge_order(actual: Value, operand: Value) -> tuple[bool, str | None]:
+        if not _comparable(actual, operand):
+            return False, f"{_a(type_name(actual))} and {_a(type_name(operand))} cannot be compared with `{word}`"
+        return holds(actual, operand), None
+
+    return judge_order
+
+
+def _comparable(left: Value, right: Value) -> bool:
+    if isinstance(left, bool) or isinstance(right, bool):
+        return False
+    return (isinstance(left, (int, float)) and isinstance(right, (int, float))) or (
+        isinstance(left, str) and isinstance(right, str)
+    )
+
+
+def _between(actual: Value, operand: Value) -> tuple[bool, str | None]:
+    if not isinstance(operand, list) or len(operand) != 2:
+        return False, "`between` wants a list of two"
+    if not _comparable(actual, operand[0]) or not _comparable(actual, operand[1]):
+        return False, f"{_a(type_name(actual))} cannot be compared with these ends"
+    return operand[0] <= actual <= operand[1], None  # type: ignore[operator]  # both comparable
+
+
+def _contains(actual: Value, operand: Value) -> tuple[bool, str | None]:
+    if isinstance(actual, str):
+        return (operand in actual, None) if isinstance(operand, str) else (False, "a text contains texts alone")
+    if isinstance(actual, list):
+        return any(equal(item, operand) for item in actual), None
+    if isinstance(actual, dict):
+        return isinstance(operand, str) and operand in actual, None
+    return False, f"{_a(type_name(actual))} contains nothing"
+
+
+def _edge(function: Callable[[str, str], bool]) -> Callable[[Value, Value], tuple[bool, str | None]]:
+    def judge_edge(actual: Value, operand: Value) -> tuple[bool, str | None]:
+        if isinstance(actual, str) and isinstance(operand, str):
+            return function(actual, operand), None
+        return False, f"{_a(type_name(actual))} is no text"
+
+    return judge_edge
+
+
+def _matches(actual: Value, operand: Value) -> tuple[bool, str | None]:
+    if not isinstance(actual, str) or not isinstance(operand, str):
+        return False, f"{_a(type_name(actual))} is no text"
+    try:
+        queries.check_pattern(operand)
+        return not isinstance(queries.search(operand, actual, whole=True), Missing), None
+    except (Unreadable, ValueError) as error:
+        return False, str(error)
+
+
+def _in(actual: Value, operand: Value) -> tuple[bool, str | None]:
+    if not isinstance(operand, list):
+        return False, "`in` wants a list"
+    return any(equal(item, actual) for item in operand), None
+
+
+def _of_type(actual: Value, operand: Value) -> tuple[bool, str | None]:
+    wanted = operand if isinstance(operand, list) else [operand]
+    return any(isinstance(word, str) and _is_type(actual, word) for word in wanted), f"it is {_a(type_name(actual))}"
+
+
+def _empty(actual: Value, operand: Value) -> tuple[bool, str | None]:
+    if not isinstance(actual, (str, list, dict)):
+        return False, f"{_a(type_name(actual))} is neither empty nor full"
+    return (not actual) is bool(operand), None
+
+
+_JUDGES: dict[str, Callable[[Value, Value], tuple[bool, str | None]]] = {
+    "eq": lambda actual, operand: (equal(actual, operand), None),
+    "ne": lambda actual, operand: (not equal(actual, operand), None),
+    "lt": _ordered("lt", lambda a, b: a < b),  # type: ignore[operator]  # both comparable
+    "le": _ordered("le", lambda a, b: a <= b),  # type: ignore[operator]
+    "gt": _ordered("gt", lambda a, b: a > b),  # type: ignore[operator]
+    "ge": _ordered("ge", lambda a, b: a >= b),  # type: ignore[operator]
+    "between": _between,
+    "contains": _contains,
+    "starts-with": _edge(str.startswith),
+    "ends-with": _edge(str.endswith),
+    "matches": _matches,
+    "in": _in,
+    "type": _of_type,
+    "empty": _empty,
+}

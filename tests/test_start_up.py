@@ -1,0 +1,125 @@
+"""What a run may load: the weight of a start is a promise. Modules are counted, not milliseconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server
+
+_LOADED = """
+import json, sys
+from runner.cli import main
+status = main(json.loads(sys.argv[1]))
+print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)
+"""
+# Each is large, and has a door that opens only when it is needed.
+HEAVY = {
+    "asyncio",
+    "certifi",
+    "click",
+    "difflib",
+    "getpass",
+    "jinja2",
+    "jsonpath",
+    "jsonschema",
+    "logging.handlers",
+    "pygments",
+    "random",
+    "regex",
+    "rich",
+    "sqlite3",
+    "starlette",
+    "uvicorn",
+}
+
+
+def loaded(folder: Path, *arguments: str) -> tuple[int, set[str]]:
+    """The exit status of `zrun ARGUMENTS`, and the top-level modules that were loaded at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, json.dumps(arguments)], cwd=folder, capture_output=True, text=True, check=True
+    )
+    status, modules = json.loads(done.stderr.splitlines()[-1])
+    return status, set(modules)
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return HEAVY & {name.partition(".")[0] for name in modules}
+
+
+def project(folder: Path, server: Server, **changes: str) -> None:
+    text = {
+        "name": "a",
+        "query": "json $.method",
+        "is": "GET",
+        "url": server.url,
+        **changes,
+    }
+    (folder / "c.yaml").write_text(
+        f"""\
+variables: {{name: {text["name"]}}}
+requests:
+  one:
+    get: {text["url"]}/echo?name=<<name>>
+    expect: {{status: 200, {text["query"]}: {text["is"]}}}
+    capture: {{seen: json $.method}}
+  two:
+    post: {text["url"]}/echo
+    when: <<seen is defined>>
+    json: {{seen: <<seen>>}}
+""",
+        "utf-8",
+    )
+
+
+def test_help_loads_no_command(tmp_path: Path) -> None:
+    status, modules = loaded(tmp_path, "--help")
+    assert status == 0
+    assert not heavy(modules)
+    assert not {"httpx", "yaml", "argparse", "json.decoder"} & modules - {"json.decoder"}
+    assert {m for m in modules if m.startswith("runner")} == {"runner", "runner.cli", "runner.errors"}
+
+
+def test_a_run_of_names_alone_loads_httpx_and_yaml(tmp_path: Path, server: Server) -> None:
+    project(tmp_path, server)
+    status, modules = loaded(tmp_path, "c.yaml")
+    assert status == 0
+    assert {"httpx", "yaml"} <= modules
+    assert not heavy(modules)
+
+
+@pytest.mark.parametrize(
+    ("change", "library"),
+    [
+        ({"name": "<<'A' | lower>>"}, "jinja2"),
+        ({"name": "<<$uuid>>"}, "random"),
+        ({"query": "json $..method", "is": "[GET]"}, "jsonpath"),
+        ({"query": "regex GET", "is": "GET"}, "regex"),
+    ],
+)
+def test_each_feature_loads_its_own(tmp_path: Path, server: Server, change: dict[str, str], library: str) -> None:
+    project(tmp_path, server, **change)
+    status, modules = loaded(tmp_path, "c.yaml")
+    assert status == 0
+    assert library in heavy(modules)
+    assert heavy(modules) <= {library, *({"random", "regex"} if library in ("jinja2", "jsonpath") else ())}
+
+
+def test_a_mistake_is_told_without_the_http_library(tmp_path: Path, server: Server) -> None:
+    project(tmp_path, server, query="json $.method.", **{"is": "GET"})
+    status, modules = loaded(tmp_path, "c.yaml")
+    assert status == 2
+    assert "httpx" not in modules
+    assert not {"jinja2", "rich", "starlette"} & heavy(modules)
+
+
+def test_check_loads_no_http_library(tmp_path: Path, server: Server) -> None:
+    project(tmp_path, server)
+    status, modules = loaded(tmp_path, "check", "c.yaml")
+    assert status == 0
+    assert "httpx" not in modules
+    assert not heavy(modules)
