@@ -36,7 +36,7 @@ class Source:
     """
 
     name: str
-    text: str = ""
+    text: str = field(default="", repr=False)
     hidden: frozenset[int] = frozenset()
     _lines: list[str] = field(default_factory=list, init=False, repr=False)
 

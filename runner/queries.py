@@ -118,8 +118,7 @@ def parse_query(text: str, place: Place) -> Query:
     if kind in _LATER:
         raise InputError(Problem(f"the query `{kind}` is not supported yet", here, f"there is: {', '.join(KINDS)}"))
     near = did_you_mean(kind, KINDS, f"a query begins with one of: {', '.join(KINDS)}")
-    hint = f"write `json {text.strip()}`" if kind.startswith("$") else near
-    raise InputError(Problem(f"`{kind}` is not a query", here, hint))
+    raise InputError(Problem(f"`{kind}` is not a query", here, f"write `json {kind}`" if kind[:1] == "$" else near))
 
 
 _HINTS = {

@@ -38,6 +38,8 @@ LAYERS: dict[str, int] = {
     "diagnosis": 3,
     "results": 3,
     "redact": 3,
+    "redirects": 3,
+    "bodies": 3,
     "attempts": 4,
     "captures": 4,
     "session": 4,

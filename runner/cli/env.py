@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         state.forget_all()
         options.out(f"forgot {len(kept)} values of {environment.id}")
     elif chosen.forget:
-        _forget(state, kept.keys(), chosen.forget, environment.id)
+        _forget(state, frozenset(kept), chosen.forget, environment.id)
     elif not kept:
         options.out(f"nothing is kept for {environment.id}")
     else:
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     return errors.PASSED
 
 
-def _forget(state: State, kept: frozenset[str] | set[str], names: list[str], environment: str) -> None:
+def _forget(state: State, kept: frozenset[str], names: list[str], environment: str) -> None:
     unknown = [name for name in names if name not in kept]
     if unknown:
         raise InputError(

@@ -100,7 +100,7 @@ def _piece(kind: str, token: str, last: str, before: str, named: bool, stand_ins
     if last == ".":
         return f'["{token}"]'
     if token in KEYWORDS:
-        return "none" if token == "null" else token
+        return "none" if token == "null" else token  # noqa: S105  (a word of the language)
     if named and last in ("(", ","):
         return token
     return stand_ins.setdefault(token, f"v{len(stand_ins)}")

@@ -93,10 +93,24 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own name)
 
 
+# In `{id: json $.data[0].id}` YAML would take the brackets for a list. Stand-ins of the same length let a path be written
+# without quotes there, and keep every column; each scalar gets its own characters back.
+_PATH = re.compile(r"(?<![^\s{\[,])json \$(?:\.[\w-]+|\.?\.?\*|\[[^\]\n\"{}]*\])+")
+_STAND_INS = str.maketrans("[],", "\uf8fd\uf8fe\uf8ff")
+_ORIGINALS = str.maketrans("\uf8fd\uf8fe\uf8ff", "[],")
+
+
+def _with_stand_ins(text: str) -> str:
+    if "json $" not in text or any(character in text for character in "\uf8fd\uf8fe\uf8ff"):
+        return text
+    return _PATH.sub(lambda match: match[0].translate(_STAND_INS), text)
+
+
 def parse(source: Source) -> Node:
     """The one document of `source`. Raises InputError with every mistake that can be told at once."""
+    text = _with_stand_ins(source.text)
     try:
-        root = yaml.compose(source.text, Loader=_Loader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise InputError(_syntax_problem(error, source)) from None
     except yaml.YAMLError as error:
@@ -106,7 +120,7 @@ def parse(source: Source) -> Node:
     if root is None:
         start = Location(source, 1, 1)
         raise InputError(Problem("the file is empty", start, "`zrun init` makes an example to begin with"))
-    reading = _Reading(source)
+    reading = _Reading(source, text is not source.text)
     node = reading.node(root, 0)
     if reading.problems:
         raise InputError(reading.problems)
@@ -130,8 +144,9 @@ class _TooMuch(Exception):
 class _Reading:
     """PyYAML's nodes to ours, with all mistakes gathered."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, stand_ins: bool) -> None:
         self.source = source
+        self._stand_ins = stand_ins
         self.problems: list[Problem] = []
         self._count = 0
 
@@ -153,7 +168,7 @@ class _Reading:
         return self._scalar(raw)
 
     def _scalar(self, raw: Any, *, key: bool = False) -> Node:
-        text: str = raw.value
+        text: str = raw.value.translate(_ORIGINALS) if self._stand_ins else raw.value
         if len(text) > LONGEST_SCALAR:
             hint = "put it into a file of its own, and name that with `file:`"
             raise InputError(Problem(f"this text is longer than {LONGEST_SCALAR} characters", self.location(raw), hint))
@@ -217,7 +232,7 @@ class _Reading:
 
     def place(self, raw: Any) -> ScalarPlace:
         start, end = raw.start_mark, raw.end_mark
-        value = raw.value if isinstance(raw.value, str) else ""
+        value = raw.value if isinstance(raw.value, str) else ""  # with stand-ins: of the same length
         return ScalarPlace(
             self.source,
             Mark(start.line, start.column, start.index),

@@ -41,6 +41,8 @@ class Form:
                 self.wrong(key, f"`{key.key}` is not supported yet", LATER[key.key])
             else:
                 hint = did_you_mean(key.key, known, f"{what} may hold: {', '.join(known)}")
+                if value.kind == "scalar" and value.value is None and key.key not in known and " " in key.key:
+                    hint = "a comma ended the text before it: put quotes around the whole text"
                 self.wrong(key, f"{what} has no key `{key.key}`", hint)
         return found
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from runner.errors import Location, Source
 
 
-class Mark(NamedTuple):
+@dataclass(frozen=True)
+class Mark:
     """A position in a file: 0-based line, column and index, in characters."""
 
     line: int

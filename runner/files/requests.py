@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def read_request(request_id: str, key: Node, node: Node, around: Surroundings, f
     )
 
 
-_SIMPLE = {
+_SIMPLE: dict[str, Callable[[Form, Node, str], Any]] = {
     "timeout": lambda form, node, what: form.duration(node, what, 30.0),
     "cookies": lambda form, node, what: form.flag(node, what, True),
     "follow-redirects": lambda form, node, what: form.flag(node, what, True),

@@ -1,0 +1,223 @@
+"""Captured values by environment, private and durable: `ROOT/.zrun/state/ENVIRONMENT.json`.
+
+The file is JSON, readable by its owner alone (0600 in 0700 folders), replaced atomically, and written under a lock that the
+kernel releases when its holder dies. Secrets are in it in clear. A file that cannot be read is never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from runner.errors import InputError, Problem
+from runner.scope import Captured
+from runner.values import Value, reveal, secrets_in, taint
+
+VERSION = 1
+# Seconds to wait for another process that is writing; a write takes milliseconds.
+LOCK_TIME = 10.0
+
+
+class State:
+    """The kept values of one environment."""
+
+    def __init__(self, root: Path, environment: str) -> None:
+        self._root = root
+        self._folder = root / ".zrun" / "state"
+        self.path = self._folder / f"{_file_name(environment)}.json"
+
+    def read(self) -> dict[str, Captured]:
+        """Every kept value by name. Raises InputError for a file that is damaged, or that others can read."""
+        try:
+            self._check_private()
+            text = self.path.read_text("utf-8")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise self._unusable(f"cannot be read: {error.strerror}", "check its owner and mode") from None
+        except UnicodeDecodeError:
+            raise self._unusable("is damaged: it is not UTF-8", "move it away to begin anew") from None
+        return self._parsed(text)
+
+    def save(self, values: Mapping[str, Captured]) -> None:
+        """Keep `values` beside what is kept already; on disk when this returns. Raises InputError."""
+        with self._locked():
+            self._write({**self.read(), **values})
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop these. Raises InputError."""
+        dropped = frozenset(names)
+        with self._locked():
+            self._write({name: value for name, value in self.read().items() if name not in dropped})
+
+    def forget_all(self) -> None:
+        """Drop everything. Raises InputError."""
+        with self._locked():
+            self._write({})
+
+    def probe(self) -> None:
+        """Try that a value could be kept, before anything is sent that cannot be had twice. Raises InputError."""
+        with self._locked():
+            self.read()
+            self._attempt(lambda: self._temporary(b"\0" * 4096).unlink())
+
+    def _check_private(self) -> None:
+        """Raises OSError; tightens a mode that lets others in; refuses links, which may lead out of the project."""
+        for path in (self._root / ".zrun", self._folder, self.path):
+            found = path.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                raise self._unusable(
+                    f"is reached through a link ({path.name})", "make it a folder and a file of its own"
+                )
+            if hasattr(os, "getuid") and found.st_uid != os.getuid() and os.getuid() != 0:
+                raise self._unusable("belongs to another user", "run as its owner")
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+
+    def _parsed(self, text: str) -> dict[str, Captured]:
+        try:
+            document = json.loads(text)
+            version = document["zrun-state"]
+            if version != VERSION:
+                raise self._unusable(
+                    f"was written by another zrun (format {version})", "use that zrun, or move the file away"
+                )
+            return {name: _captured(name, entry) for name, entry in document["values"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise self._unusable("is damaged", "restore it from a backup, or move it away to begin anew") from None
+
+    def _unusable(self, why: str, hint: str) -> InputError:
+        return InputError(Problem(f"the private state {_shown(self.path)} {why}", None, hint))
+
+    def _attempt(self, write: Any) -> Any:
+        try:
+            return write()
+        except OSError as error:
+            hint = "free some space" if error.errno in (28, 122, 27) else "make the folder writable"
+            raise self._unusable(f"cannot be written: {error.strerror}", f"{hint}, or run with --no-save") from None
+
+    def _make_folders(self) -> None:
+        zrun = self._root / ".zrun"
+        zrun.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        ignore = zrun / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", "utf-8")
+
+    def _write(self, values: Mapping[str, Captured]) -> None:
+        """Replace the file; a crash at any moment leaves the old one or the new one."""
+        entries = {name: _entry(captured) for name, captured in sorted(values.items())}
+        text = json.dumps({"zrun-state": VERSION, "values": entries}, indent=1, ensure_ascii=False)
+
+        def write() -> None:
+            temporary = self._temporary(text.encode("utf-8", "surrogatepass"))
+            try:
+                temporary.replace(self.path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+            if os.name == "posix":
+                folder = os.open(self._folder, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+
+        self._attempt(write)
+
+    def _temporary(self, content: bytes) -> Path:
+        """A new file beside the state that holds `content`, on disk. Raises OSError, and leaves nothing then."""
+        path = self._folder / f".{self.path.name}.{os.getpid()}.{time.monotonic_ns()}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone among processes. The lock is the kernel's: whoever dies with it blocks nobody."""
+        self._attempt(self._make_folders)
+        self._attempt(lambda: None if not self.path.exists() else self._check_private())
+        lock = self.path.with_suffix(".lock")
+        descriptor: int = self._attempt(lambda: os.open(lock, os.O_RDWR | os.O_CREAT, 0o600))
+        try:
+            deadline = time.monotonic() + LOCK_TIME
+            while not _try_lock(descriptor):
+                if time.monotonic() > deadline:
+                    raise self._unusable("is locked by another process", "wait for it, or end it")
+                time.sleep(0.005)
+            self._sweep()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _sweep(self) -> None:
+        """Take away what a process that was killed while writing has left. Only under the lock."""
+        for left in self._folder.glob(f".{self.path.name}.*"):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _try_lock(descriptor: int) -> bool:
+    if os.name == "nt":
+        import msvcrt  # late: of Windows alone
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+    import fcntl  # late: of POSIX alone
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _file_name(environment: str) -> str:
+    """An environment's id as a file name: what is not plain is written as its code, so that no two ids meet."""
+    plain = re.sub(r"[^A-Za-z0-9._+-]", lambda match: f"%{ord(match[0]):x}", environment)
+    return plain if not plain.startswith(".") else f"%2e{plain[1:]}"
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _entry(captured: Captured) -> dict[str, Any]:
+    entry: dict[str, Any] = {"value": reveal(captured.value), "by": captured.by, "at": captured.at}
+    if secrets_in(captured.value):
+        entry["secret"] = True
+    if captured.expires_at is not None:
+        entry["expires-at"] = captured.expires_at
+        entry["expires"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(captured.expires_at))  # for a person
+    return entry
+
+
+def _captured(name: str, entry: Mapping[str, Any]) -> Captured:
+    value: Value = entry["value"]
+    expires_at = entry.get("expires-at")
+    return Captured(
+        taint(value, name) if entry.get("secret") else value,
+        str(entry["by"]),
+        float(entry["at"]),
+        None if expires_at is None else float(expires_at),
+    )

@@ -1,0 +1,477 @@
+"""Sending a Call over the wire: the one home of the HTTP library.
+
+One client, and with it one pool of connections, for a whole run. Redirects follow our own policy (redirects.py). A body
+larger than exchange.IN_MEMORY goes to a file while it arrives; request files are streamed.
+
+`timeout` bounds a request as a whole, from its first byte to its last. Where a file is streamed, up or down, it bounds each
+pause instead: a large file may take its time, a stalled one not.
+"""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from runner import __version__, redirects
+from runner.bodies import Multipart, file_size
+from runner.environment import Tls
+from runner.errors import InputError, NetworkError, Problem
+from runner.exchange import IN_MEMORY, Call, Headers, Hop, Response
+
+# httpx loads its own command line when click is there, and with it rich and pygments: as much again as itself.
+_click = sys.modules.get("click")
+sys.modules["click"] = None  # type: ignore[assignment]
+try:
+    import httpcore
+    import httpx
+finally:
+    if _click is None:
+        del sys.modules["click"]
+    else:
+        sys.modules["click"] = _click
+
+CHUNK = 1 << 16
+# A body that unpacks to more than this many bytes, and this many times its size, is a trap (DEFLATE reaches 1032).
+_TRAP_SIZE, _TRAP_RATIO = 100_000_000, 200
+_DEFAULTS = (("User-Agent", f"zrun/{__version__}"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
+
+
+class _LateContext(ssl.SSLContext):
+    """Loads the public certificates at the first handshake, so that plain http never pays for them.
+
+    Until then it trusts nobody: a handshake without them fails.
+    """
+
+    _loaded = False
+
+    def load(self) -> None:
+        if self._loaded:
+            return
+        import os  # beside its one use
+
+        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        if file or folder:
+            self.load_verify_locations(cafile=file, capath=folder)
+        else:
+            import certifi  # late: of https alone
+
+            self.load_verify_locations(cafile=certifi.where())
+        self._loaded = True
+
+    def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
+        self.load()
+        return super().wrap_socket(*arguments, **named)
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        self.load()
+        return super().wrap_bio(*arguments, **named)
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    """Raises InputError for a file that cannot be used."""
+    context = _LateContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if not tls.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            context._loaded = True
+        elif tls.ca is not None:
+            context.load_verify_locations(cafile=str(tls.ca))
+            context._loaded = True
+        if tls.client_cert is not None:
+            context.load_cert_chain(str(tls.client_cert), str(tls.client_key) if tls.client_key else None, lambda: "")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = (
+            getattr(error, "reason", None) or error.strerror if isinstance(error, OSError) else "a password is needed"
+        )
+        hint = "PEM files are wanted; a key must have no password"
+        raise InputError(Problem(f"a file of `tls` cannot be used: {reason}", tls.location, hint)) from None
+    return context
+
+
+class _Clock(threading.local):
+    """When the request of this thread must be over; None: no bound but that of each pause."""
+
+    deadline: float | None = None
+
+    def left(self, timeout: float | None, error: type[Exception]) -> float | None:
+        """The seconds that one read or write may take. Raises `error` when the time is up."""
+        if self.deadline is None:
+            return timeout
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise error
+        return left if timeout is None else min(left, timeout)
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A connection whose every read and write keeps the deadline: a server that drips cannot hold a request longer."""
+
+    def __init__(self, inner: httpcore.NetworkStream, clock: _Clock) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._clock.left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._clock.left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left = self._clock.left(timeout, httpcore.ConnectTimeout)
+        return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, left), self._clock)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _TimedBackend(httpcore.NetworkBackend):
+    def __init__(self, inner: httpcore.NetworkBackend, clock: _Clock) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = self._clock.left(timeout, httpcore.ConnectTimeout)
+        stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
+        return _TimedStream(stream, self._clock)
+
+
+class Transport:
+    """A context manager; `send` may be called from several threads.
+
+    `may_send` is asked before each redirect is followed, and raises PolicyError when the call's secrets may not go there.
+    `progress` hears of (label, bytes so far, bytes in all or None) while a body is saved to a file.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: Tls = Tls(),  # noqa: B008  (frozen)
+        proxy: str | None = None,
+        http2: bool | None = None,
+        may_send: Callable[[str, Call], None] | None = None,
+        progress: Callable[[str, int, int | None], None] | None = None,
+        trust_env: bool = True,
+    ) -> None:
+        self._may_send = may_send
+        self._progress = progress
+        self._spool: Path | None = None
+        self._clock = _Clock()
+        self._jar = httpx.Cookies()
+        # A loopback address is never reached through a proxy that the process environment names.
+        direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")) if proxy is None else None
+        try:
+            self._client = httpx.Client(
+                verify=_context(tls),
+                proxy=proxy,
+                mounts=direct,
+                http2=_has_http2() if http2 is None else http2,
+                trust_env=trust_env,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            )
+        except ImportError as error:
+            extra = "socks" if "socks" in str(error) else "http2"
+            hint = f"pip install 'zrun[{extra}]'"
+            raise InputError(Problem(f"this needs the extra `{extra}`", None, hint)) from None
+        except ValueError:
+            raise InputError(Problem("the proxy's address cannot be used", None, "write http://host:port")) from None
+        for transport in {self._client._transport, *self._client._mounts.values()}:
+            pool = getattr(transport, "_pool", None)
+            if pool is not None:
+                pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections, and take away bodies that were put to files for the time of the run."""
+        self._client.close()
+        if self._spool is not None:
+            shutil.rmtree(self._spool, ignore_errors=True)
+            self._spool = None
+
+    def send(self, call: Call) -> Response:
+        """Send `call`, follow its redirects, and read the whole answer.
+
+        Raises NetworkError when no answer came, PolicyError for a redirect that a secret may not follow, InputError for a
+        file that cannot be read or an address or header that cannot be sent.
+        """
+        started = time.perf_counter()
+        hops: list[Hop] = []
+        streams = call.save is not None or not isinstance(call.content, (bytes, type(None)))
+        self._clock.deadline = None if streams else time.monotonic() + call.timeout
+        try:
+            while True:
+                response, following = self._exchange(call, hops)
+                if following is None:
+                    return replace(response, duration=time.perf_counter() - started, hops=tuple(hops))
+                call = following
+        finally:
+            self._clock.deadline = None
+
+    def _exchange(self, call: Call, hops: list[Hop]) -> tuple[Response, Call | None]:
+        """One request and its answer; and the call that follows when the answer leads on."""
+        with _errors_of(call), _content(call) as (content, headers):
+            request = self._request(call, content, headers)
+            answer = self._client.send(request, stream=True, auth=_no_auth, follow_redirects=False)
+            try:
+                if call.cookies:
+                    self._jar.extract_cookies(answer)
+                got: Headers = tuple(
+                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw
+                )
+                leads_to = redirects.target(answer.status_code, got, call.url) if call.follow_redirects else None
+                if leads_to is not None:
+                    return self._nothing(answer, got, call), self._follow(call, answer.status_code, leads_to, hops)
+                body, size = self._body(answer, call)
+            finally:
+                answer.close()
+        version = answer.http_version.removeprefix("HTTP/")
+        return Response(answer.status_code, answer.reason_phrase, got, body, size, call.url, version, 0.0), None
+
+    def _nothing(self, answer: httpx.Response, headers: Headers, call: Call) -> Response:
+        """A redirect's own body is of no use to anybody; a short one is read, so that its connection can be used again."""
+        with suppress(httpx.HTTPError):
+            if int(next((v for n, v in headers if n.lower() == "content-length"), CHUNK)) < CHUNK:
+                answer.read()
+        return Response(answer.status_code, answer.reason_phrase, headers, b"", 0, call.url, "", 0.0)
+
+    def _follow(self, call: Call, status: int, url: str, hops: list[Hop]) -> Call:
+        if len(hops) >= call.max_redirects:
+            hint = "a loop? -vv shows where they lead; max-redirects allows more"
+            message = f"more than {call.max_redirects} redirects"
+            raise NetworkError(Problem(message, call.location, hint), kind="protocol")
+        following, hop = redirects.follow(call, status, url)
+        if self._may_send is not None:
+            self._may_send(url, following)
+        hops.append(hop)
+        return following
+
+    def _request(self, call: Call, content: Any, extra: Headers) -> httpx.Request:
+        written = {name.lower() for name, _ in call.headers}
+        headers = (
+            *((name, value) for name, value in (*_DEFAULTS, *extra) if name.lower() not in written),
+            *call.headers,
+        )
+        for name, value in headers:
+            if any(character in value for character in "\r\n\0"):
+                hint = "a header is one line: trim the value"
+                raise InputError(Problem(f"the value of the header `{name}` holds a line end", call.location, hint))
+        try:
+            return httpx.Request(
+                call.method,
+                call.url,
+                headers=[(name.encode("ascii"), value.encode("utf-8")) for name, value in headers],
+                content=content,
+                cookies=self._jar if call.cookies else None,
+                extensions={"timeout": httpx.Timeout(call.timeout).as_dict()},
+            )
+        except (httpx.InvalidURL, UnicodeError):
+            raise InputError(Problem("the address cannot be sent", call.location, "check its host and port")) from None
+
+    def _body(self, answer: httpx.Response, call: Call) -> tuple[bytes | Path, int]:
+        """The decoded body, and its size: in memory while it is small, else in a file."""
+        if call.save is not None and answer.status_code < 300:
+            return call.save, self._save(answer, call.save, call)
+        chunks: list[bytes] = []
+        size = 0
+        arriving = answer.iter_bytes(CHUNK)
+        for chunk in arriving:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > IN_MEMORY:
+                return self._spooled(answer, chunks, arriving, call)
+        return b"".join(chunks), size
+
+    def _spooled(
+        self, answer: httpx.Response, begun: list[bytes], rest: Iterator[bytes], call: Call
+    ) -> tuple[Path, int]:
+        import tempfile  # late: of large bodies alone
+
+        if self._spool is None:
+            self._spool = Path(tempfile.mkdtemp(prefix="zrun-"))
+        path = self._spool / f"{time.monotonic_ns()}-{threading.get_ident()}"
+        with _disk_errors(call), path.open("wb") as file:
+            for chunk in begun:
+                file.write(chunk)
+            return path, sum(map(len, begun)) + self._copy(answer, rest, file, sum(map(len, begun)), "")
+
+    def _save(self, answer: httpx.Response, target: Path, call: Call) -> int:
+        """Write the body to `target`: to a neighbour first, so that a broken transfer leaves nothing half."""
+        partial = target.with_name(f".{target.name}.{time.monotonic_ns()}.part")
+        with _disk_errors(call):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with partial.open("wb") as file:
+                    size = self._copy(answer, answer.iter_bytes(CHUNK), file, 0, target.name)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+        return size
+
+    def _copy(self, answer: httpx.Response, chunks: Iterator[bytes], file: BinaryIO, before: int, label: str) -> int:
+        """The bytes written. Raises httpx.DecodingError for a body that unpacks without end."""
+        length = answer.headers.get("content-length", "")
+        packed = "content-encoding" in answer.headers
+        total = int(length) if length.isascii() and length.isdigit() and not packed else None
+        size = 0
+        for chunk in chunks:
+            file.write(chunk)
+            size += len(chunk)
+            if before + size > _TRAP_SIZE and before + size > _TRAP_RATIO * max(answer.num_bytes_downloaded, 1):
+                raise httpx.DecodingError("it unpacks to more than 200 times its size")
+            if label and self._progress is not None:
+                self._progress(label, size, total)
+        return size
+
+
+def _no_auth(request: httpx.Request) -> httpx.Request:
+    """Sends what the call holds, and nothing else: httpx would make a user in the URL a header of its own."""
+    username, password = request.url.username, request.url.password
+    if (username or password) and "authorization" not in request.headers:
+        credentials = httpx.BasicAuth(username, password)
+        return next(credentials.auth_flow(request))
+    return request
+
+
+def _has_http2() -> bool:
+    """HTTP/2 is spoken, over TLS, where its extra is installed."""
+    from importlib.util import find_spec  # beside its one use
+
+    return find_spec("h2") is not None
+
+
+@contextmanager
+def _content(call: Call) -> Iterator[tuple[Any, Headers]]:
+    """The body as httpx takes it, and the header fields that belong to it."""
+    if isinstance(call.content, Path):
+        size = file_size(call.content, call.location)
+        with call.content.open("rb") as file:
+            yield _chunks(file), (("Content-Length", str(size)),)
+    elif isinstance(call.content, tuple):
+        body = Multipart(call.content, call.location)
+        yield iter(body), (("Content-Type", body.content_type), ("Content-Length", str(body.length)))
+    else:
+        yield call.content, ()
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+@contextmanager
+def _disk_errors(call: Call) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space, or make the folder writable"
+        raise InputError(Problem(f"the body cannot be written: {error.strerror}", call.location, hint)) from None
+
+
+@contextmanager
+def _errors_of(call: Call) -> Iterator[None]:
+    """httpx's errors as ours: in plain words, with the host and nothing secret, and with what to do next."""
+    try:
+        yield
+    except (httpx.TransportError, httpx.DecodingError, httpcore.TimeoutException) as error:
+        raise _network_error(error, call) from None
+
+
+def _network_error(error: Exception, call: Call) -> NetworkError:
+    host = _shown_host(call.url)
+
+    def problem(message: str, hint: str, kind: str, *, sent: bool = True) -> NetworkError:
+        return NetworkError(Problem(message, call.location, hint), kind=kind, sent=sent)
+
+    if isinstance(error, (httpx.ConnectTimeout, httpcore.ConnectTimeout)):
+        message = f"{host} does not take the connection within {call.timeout:g} s"
+        return problem(message, "check the address, the network and the proxy", "timeout", sent=False)
+    if isinstance(error, (httpx.TimeoutException, httpcore.TimeoutException)):
+        message = f"{host} did not answer within {call.timeout:g} s"
+        return problem(message, "try again; `timeout: 60s` waits longer", "timeout")
+    if isinstance(error, httpx.ProxyError):
+        return problem(
+            f"the proxy refuses to reach {host}", "check `proxy`, its user and password", "connect", sent=False
+        )
+    causes = list(_causes(error))
+    failed = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    if failed is not None:
+        return problem(*_tls_words(failed, host), "tls", sent=not isinstance(error, httpx.ConnectError))
+    if isinstance(error, httpx.ConnectError):
+        return problem(*_connect_words(causes, host), "connect", sent=False)
+    if isinstance(error, httpx.DecodingError):
+        return problem(f"the body from {host} cannot be unpacked", "-vv shows its Content-Encoding", "protocol")
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return problem("the address is not HTTP", "begin it with https://", "protocol", sent=False)
+    if isinstance(error, httpx.LocalProtocolError):
+        return problem(f"the request to {host} cannot be sent as HTTP", "check its method and headers", "protocol")
+    message = f"{host} ended the connection without a whole answer"
+    return problem(message, "is it an HTTP server? try again; `retry: 2` does so by itself", "protocol")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _shown_host(url: str) -> str:
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    return authority.rpartition("@")[2]
+
+
+def _connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
+    import socket  # httpx has loaded it
+
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return f"the name {host.partition(':')[0]} is not found", "check its spelling, and the network"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return f"{host} refuses the connection", "is the server running, and is the port right?"
+    return f"{host} cannot be reached", "check the network, and whether a proxy is needed"
+
+
+def _tls_words(error: ssl.SSLError, host: str) -> tuple[str, str]:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = (error.verify_message or "").rstrip(".")
+        if "expired" in said:
+            return f"the certificate of {host} has expired", "tell whoever runs it; check this machine's clock"
+        if "match" in said or "mismatch" in said.lower():
+            return f"the certificate of {host} is for another name", "check the address"
+        return (
+            f"the certificate of {host} is not trusted ({said})",
+            "name the authority that signed it: `tls: {ca: corp.pem}` in the environment",
+        )
+    reason = (error.reason or "").lower().replace("_", " ")
+    if "wrong version" in reason or "record layer" in reason:
+        return f"{host} does not speak TLS", "is it http:// there?"
+    if "certificate required" in reason or "handshake failure" in reason:
+        return (
+            f"{host} wants a client certificate, or other TLS ({reason})",
+            "`tls: {client-cert: me.pem, client-key: me.key}`",
+        )
+    return f"TLS with {host} failed{f' ({reason})' if reason else ''}", "check the address and the proxy"
