@@ -55,12 +55,13 @@ class Sources:
     """What the layers above the files hold. `captured` grows while a run goes on: the only thing here that changes.
 
     `secret` gives a secret from its sources, or None; `why` words the next step for one that has none. `given` is what
-    an embedded sandbox sets. `learned` hears of each value that is captured, before anybody can show it.
+    an embedded sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each value that is captured, before anybody can show it.
     """
 
     environment: Environment | None = None
     captured: dict[str, Captured] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
+    offered: frozenset[str] = frozenset()
     process: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Value] = field(default_factory=dict)
     secret: Callable[[str], Secret | None] = lambda _: None
@@ -134,14 +135,10 @@ class Scope:
         if name in sources.captured:
             return self._hidden(name, sources.captured[name].value), Origin("captured", sources.captured[name].by)
         environment = sources.environment
-        if environment and name in environment.secrets:
-            secret = sources.secret(name)
-            if secret is not None:
-                return secret, Origin("secret", "", environment.secrets[name].location)
-        else:
-            secret = sources.secret(name)  # the embedded sandbox gives secrets that no file declares
-            if secret is not None:
-                return secret, Origin("sandbox")
+        declared = environment.secrets.get(name) if environment else None
+        secret = sources.secret(name) if declared or name in sources.offered else None
+        if secret is not None:
+            return secret, Origin("secret", "", declared.location) if declared else Origin("sandbox")
         for kind, layer in self._written():
             if name in layer:
                 return self._hidden(name, self._rendered(layer[name])), Origin(kind, "", layer[name].location)
@@ -205,7 +202,7 @@ class Scope:
     def names(self) -> frozenset[str]:
         """Every name that has a value or is declared: by files, arguments, process, sandbox, or an earlier capture."""
         sources = self._sources
-        found = {*self._items, *sources.arguments, *sources.given, *sources.captured}
+        found = {*self._items, *sources.arguments, *sources.given, *sources.offered, *sources.captured}
         for _, layer in self._written():
             found |= layer.keys()
         if sources.environment:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import graph, policy
-from runner.cli.vault import Vault
+from runner.cli.vault import SANDBOX_SECRETS, Vault
 from runner.collection import Collection
 from runner.environment import Environment
 from runner.errors import InputError, Problem
@@ -84,6 +84,7 @@ def begun(path: Path, given: Given) -> Iterator[Assembly]:
         environment=environment,
         captured=dict(state.read()) if state else {},
         given=dict.fromkeys(SANDBOX_ADDRESSES, NOT_STARTED) if environment and environment.sandbox else {},
+        offered=frozenset(SANDBOX_SECRETS) if environment and environment.sandbox else frozenset(),
         process={name: text for name, text in os.environ.items() if name.startswith(PROCESS_PREFIX)},
         arguments=given.variables,
         secret=vault,
