@@ -45,7 +45,7 @@ LAYERS: dict[str, int] = {
     "session": 4,
 }
 EDGES = ("transport", "files", "secret_sources", "reporters", "sandbox")
-SHELL = ("cli",)
+SHELL = ("cli", "__main__")
 HOMES = {
     "httpx": "transport",
     "jinja2": "expressions",

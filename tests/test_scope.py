@@ -129,7 +129,7 @@ def test_a_request_sees_its_folders_variables() -> None:
 
 
 def test_a_variable_that_reads_one_without_a_value_tells_that_one() -> None:
-    scope = Scope(Sources(), (layer(a="<<tokn>>", token="x"),))  # noqa: S106
+    scope = Scope(Sources(), (layer(a="<<tokn>>", token="x"),))
     with pytest.raises(NoValue) as caught:
         scope.get("a")
     assert caught.value.name == "tokn"
@@ -137,7 +137,9 @@ def test_a_variable_that_reads_one_without_a_value_tells_that_one() -> None:
 
 
 def test_the_next_step_names_who_captures_it() -> None:
-    sources = Sources(captured_by={"lead-id": ("create",)}, environment=environment(secrets={"s": SecretSpec("s", PLACE)}))
+    sources = Sources(
+        captured_by={"lead-id": ("create",)}, environment=environment(secrets={"s": SecretSpec("s", PLACE)})
+    )
     sources.why = lambda name: f"set {name.upper()}"
     scope = Scope(sources)
     assert scope.explain("lead-id") == "run `create` first: it captures it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -255,10 +256,8 @@ def test_hostile_expressions_are_refused_in_time(text: str) -> None:
 )
 def test_scanning_is_linear(text: str) -> None:
     start = time.monotonic()
-    try:
+    with suppress(InputError):
         parse(text, Line())
-    except InputError:
-        pass
     assert time.monotonic() - start < 1
 
 
@@ -399,7 +398,7 @@ _SUMS = st.recursive(
 @given(_SUMS)
 @settings(max_examples=200)
 def test_arithmetic_is_jinjas_own(text: str) -> None:
-    jinja = Environment().compile_expression(text)  # noqa: S701  (no HTML here)
+    jinja = Environment().compile_expression(text)
     try:
         expected = jinja(a=5, b=3, half=0.5, yes=True)
     except (ArithmeticError, TypeError):
