@@ -19,15 +19,15 @@ DATA_CENTRES = {
     "accounts.zoho.in": ("IN", "api-console.zoho.in"),
     "accounts.zoho.com.au": ("AU", "api-console.zoho.com.au"),
     "accounts.zoho.jp": ("JP", "api-console.zoho.jp"),
-    "accounts.zoho.com.cn": ("CN", "the API console of that data centre"),
+    "accounts.zoho.com.cn": ("CN", ""),
     "accounts.zohocloud.ca": ("CA", "api-console.zohocloud.ca"),
     "accounts.zoho.sa": ("SA", "api-console.zoho.sa"),
-    "accounts.zoho.uk": ("UK", "the API console of that data centre"),
+    "accounts.zoho.uk": ("UK", ""),
 }
 
 _DATA_CENTRE = (
-    "most likely the client was made in another data centre than {where}: check that accounts-domain in the environment is "
-    "the one of your API console ({console}); if it is, compare the client id with the console's"
+    "most likely the client was made in another data centre than {where}: accounts-domain in the environment must be that "
+    "of the API console where the client was made{console}; if it is, compare the client id with the console's"
 )
 _GRANT = (
     "a grant token works once and lives 3 to 10 minutes, and only in the data centre that made it ({where}): "
@@ -116,5 +116,5 @@ def _codes(response: Response) -> dict[str, str]:
 def _data_centre(call: Call) -> tuple[str, str]:
     """The data centre that `call` went to, in words, and the API console that belongs to it."""
     host = urlsplit(call.url).hostname or ""
-    name, console = DATA_CENTRES.get(host, (None, "the place where the client was made"))
-    return (f"{host} ({name})" if name else host), console
+    name, console = DATA_CENTRES.get(host, (None, ""))
+    return (f"{host} ({name})" if name else host), (f", here {console}" if console else "")

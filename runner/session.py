@@ -169,7 +169,8 @@ class Session:
         if not passed:
             refusal = refused(call, response, request.location)
             if refusal:
-                problems, code = (refusal, *problems), errors.CREDENTIALS
+                # That nothing could be captured from a refusal needs no saying.
+                problems, code = (refusal,), errors.CREDENTIALS
         return StepResult(
             request.id,
             request.title,
