@@ -110,6 +110,8 @@ def parse(source: Source) -> Node:
     """The one document of `source`. Raises InputError with every mistake that can be told at once."""
     text = _with_stand_ins(source.text)
     try:
+        if _may_be_deep(text):
+            _check_depth(text, source)
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise InputError(_syntax_problem(error, source)) from None
@@ -125,6 +127,32 @@ def parse(source: Source) -> Node:
     if reading.problems:
         raise InputError(reading.problems)
     return node
+
+
+_BRACKETS = re.compile(r"[\[\]{}]")
+_DEEP_BLOCK = re.compile(r"(?:[-?:][ \t]+){200}|^ {400}", re.MULTILINE)
+
+
+def _may_be_deep(text: str) -> bool:
+    """A cheap look, before libyaml's composer, which recurses in C and would end the process on a deep document."""
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(text):
+        depth = depth + 1 if match[0] in "[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest > 2 * DEEPEST or _DEEP_BLOCK.search(text) is not None
+
+
+def _check_depth(text: str, source: Source) -> None:
+    """Raises InputError for a document that is nested too deeply: by its events, which come one after the other."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            where = Location(source, event.start_mark.line + 1, event.start_mark.column + 1)
+            raise InputError(Problem(f"this is nested more than {DEEPEST} deep", where, "take it apart"))
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -149,15 +177,26 @@ class _Reading:
         self._stand_ins = stand_ins
         self.problems: list[Problem] = []
         self._count = 0
+        self._read: dict[int, tuple[Node, int]] = {}
 
     def node(self, raw: Any, depth: int) -> Node:
-        """Raises InputError when the document is past its bounds."""
-        self._count += 1
+        """Raises InputError when the document is past its bounds. What an alias names again is read once, counted twice."""
+        known = self._read.get(id(raw))
+        before = self._count
+        self._count += known[1] if known else 1
         if self._count > MOST_NODES:
             hint = "an alias within aliases grows too large"
             raise InputError(Problem(f"the file has more than {MOST_NODES} values", self.location(raw), hint))
         if depth > DEEPEST:
             raise InputError(Problem(f"this is nested more than {DEEPEST} deep", self.location(raw), "take it apart"))
+        if known:
+            return known[0]
+        node = self._new(raw, depth)
+        if not isinstance(raw, yaml.ScalarNode):
+            self._read[id(raw)] = (node, self._count - before)
+        return node
+
+    def _new(self, raw: Any, depth: int) -> Node:
         if raw.tag not in _TAGS:
             hint = "put it into quotes" if raw.tag == "!" else "zrun knows YAML's core types alone"
             self.problems.append(Problem(f"the tag `{raw.tag}` is not known", self.location(raw), hint))
