@@ -187,6 +187,7 @@ class Transport:
                 mounts=direct,
                 http2=_has_http2() if http2 is None else http2,
                 trust_env=trust_env,
+                event_hooks={"response": [_keep_headers]},
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
             )
         except ImportError as error:
@@ -241,7 +242,7 @@ class Transport:
                 if call.cookies:
                     self._jar.extract_cookies(answer)
                 got: Headers = tuple(
-                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw
+                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.extensions[_HEADERS]
                 )
                 leads_to = redirects.target(answer.status_code, got, call.url) if call.follow_redirects else None
                 if leads_to is not None:
@@ -346,6 +347,15 @@ class Transport:
             if label and self._progress is not None:
                 self._progress(label, size, total)
         return size
+
+
+_HEADERS = "zrun.headers"
+
+
+def _keep_headers(answer: httpx.Response) -> None:
+    """Keep the header fields as they came; without Location, of which httpx would make a request, or fail to."""
+    answer.extensions[_HEADERS] = list(answer.headers.raw)
+    answer.headers.pop("location", None)
 
 
 def _no_auth(request: httpx.Request) -> httpx.Request:
