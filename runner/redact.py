@@ -93,6 +93,9 @@ def spellings(text: str) -> set[str]:
     for safe in ("", "/", "~", "-._~!$'()*,:@/?", "!*'();:@&=+$,/?#[]"):
         for encoded in (quote(raw, safe=safe), quote_plus(raw, safe=safe)):
             found |= {encoded, re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)}
+    for form in ("%%%02X", "%%%02x"):  # everything but letters and digits, and everything
+        found.add("".join(chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else form % byte for byte in raw))
+        found.add("".join(form % byte for byte in raw))
     for ascii_only in (True, False):
         escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
         found |= {escaped, escaped.replace("/", "\\/"), json.dumps(escaped, ensure_ascii=ascii_only)[1:-1]}

@@ -55,7 +55,8 @@ class Sources:
     """What the layers above the files hold. `captured` grows while a run goes on: the only thing here that changes.
 
     `secret` gives a secret from its sources, or None; `why` words the next step for one that has none. `given` is what
-    an embedded sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each value that is captured, before anybody can show it.
+    an embedded sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each
+    value that is captured, before anybody can show it.
     """
 
     environment: Environment | None = None

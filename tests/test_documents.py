@@ -195,7 +195,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 @given(
     st.lists(
-        st.sampled_from("a: b # ' \" << >> [ ] { } , - | > & * ! % @ ` \n \t ? json$".split(" ") + ["\n  ", " "]),
+        st.sampled_from([*"a: b # ' \" << >> [ ] { } , - | > & * ! % @ ` \n \t ? json$".split(" "), "\n  ", " "]),
         max_size=12,
     )
 )

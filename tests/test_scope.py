@@ -31,23 +31,12 @@ def captured(value: Value, expires_at: float | None = None) -> Captured:
     return Captured(value, "login", NOW, expires_at)
 
 
-LAYERS = [
-    ("collection", {}),
-    ("folder", {}),
-    ("environment", {}),
-    ("overlay", {}),
-    ("captured", {}),
-    ("sandbox", {}),
-    ("process", {}),
-    ("argument", {}),
-    ("item", {}),
-]
+LAYERS = ("collection", "folder", "environment", "overlay", "captured", "sandbox", "process", "argument", "item")
 
 
 @pytest.mark.parametrize("strongest", range(len(LAYERS)))
 def test_the_later_layer_wins(strongest: int) -> None:
-    kinds = [kind for kind, _ in LAYERS]
-    here = kinds[: strongest + 1]
+    here = LAYERS[: strongest + 1]
 
     def has(kind: str) -> bool:
         return kind in here
@@ -67,9 +56,9 @@ def test_the_later_layer_wins(strongest: int) -> None:
     )
     scope = scope.with_item("x", "item") if has("item") else scope
     origin = scope.origin("x")
-    assert scope.get("x") == kinds[strongest]
+    assert scope.get("x") == LAYERS[strongest]
     assert origin is not None
-    assert origin.kind == kinds[strongest]
+    assert origin.kind == LAYERS[strongest]
 
 
 def test_what_files_say_is_rendered_against_the_whole_scope() -> None:

@@ -413,10 +413,9 @@ def test_arithmetic_is_jinjas_own(text: str) -> None:
 _FRAGMENTS = st.lists(
     st.one_of(
         st.sampled_from(
-            "<< >> < > ( ) [ ] { } | ~ ** * // % == = . , : ' \" \\ - + a list row unknown client-secret $uuid $x is not in if "
-            "else and or missing stale default upper center join range 10 9999999999 1e400 0x1F null __class__ .items() \n".split(
-                " "
-            )
+            "<< >> < > ( ) [ ] { } | ~ ** * // % == = . , : ' \" \\ - + a list row unknown client-secret $uuid $x is not "
+            "in if else and or missing stale default upper center join range 10 "
+            "9999999999 1e400 0x1F null __class__ .items() \n".split(" ")
         ),
         st.text(max_size=4),
     ),

@@ -26,8 +26,7 @@ from tests.servers import Server, free_port, raw_server
 
 def send(call: Call, **options: Any) -> Response:
     with Transport(**options) as transport:
-        response = transport.send(call)
-        return response
+        return transport.send(call)
 
 
 def echoed(call: Call) -> Any:

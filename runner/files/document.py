@@ -151,7 +151,8 @@ def _check_depth(text: str, source: Source) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST:
-            where = Location(source, event.start_mark.line + 1, event.start_mark.column + 1)
+            mark = event.start_mark
+            where = Location(source, mark.line + 1, mark.column + 1) if mark else Location(source, 1, 1)
             raise InputError(Problem(f"this is nested more than {DEEPEST} deep", where, "take it apart"))
 
 

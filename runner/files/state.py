@@ -105,6 +105,9 @@ class State:
 
     def _make_folders(self) -> None:
         zrun = self._root / ".zrun"
+        for folder in (zrun, self._folder):
+            if folder.is_symlink():
+                raise self._unusable(f"is reached through a link ({folder.name})", "make it a folder of its own")
         zrun.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         ignore = zrun / ".gitignore"
@@ -192,6 +195,10 @@ def _try_lock(descriptor: int) -> bool:
 def _file_name(environment: str) -> str:
     """An environment's id as a file name: what is not plain is written as its code, so that no two ids meet."""
     plain = re.sub(r"[^A-Za-z0-9._+-]", lambda match: f"%{ord(match[0]):x}", environment)
+    if len(plain) > 100:
+        from hashlib import sha256  # late: no sane name is so long
+
+        plain = f"{plain[:60]}-{sha256(environment.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
     return plain if not plain.startswith(".") else f"%2e{plain[1:]}"
 
 
