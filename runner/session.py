@@ -133,7 +133,7 @@ class Session:
 
     def _failed(self, request: RequestSpec, started: float, error: ZrunError, sent: Sent | None = None) -> StepResult:
         """A step that an error ended; a value that nobody captured blocks it, since it is not its own fault."""
-        if isinstance(error, NoValue) and sent is None:
+        if isinstance(error, NoValue) and not (sent and sent.exchanges):
             hint = error.problems[0].hint
             return self._not_sent(request, "blocked", error.problems[0].message + (f": {hint}" if hint else ""))
         sendable = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS)

@@ -175,6 +175,7 @@ def _tls(node: Node, folder: Path, form: Form) -> Tls:
 def _read_secrets(node: Node | None, path: Path, layers: _Layers, form: Form, *, private: bool) -> None:
     """The sources of each secret. A literal is hidden from every diagnostic, and warned about in a shared file."""
     for key, value in form.pairs(node, "`secrets`") if node else ():
+        form.variable_name(key)
         sources: list[SecretSource] = []
         for one in value.items if value.kind == "list" else () if _is_null(value) else (value,):
             source = _source(key, one, path, form, private=private)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runner import template
+from runner import paths, template
 from runner.collection import Pair, Text, Variable
 from runner.errors import InputError, Location, Problem, did_you_mean
 from runner.files.document import Node
@@ -146,16 +147,19 @@ class Form:
             found.append(Pair(self.template(key, on=templates), self.tree(value, templates=templates), key.location))
         return tuple(found)
 
+    def variable_name(self, key: Node) -> None:
+        """Check a key that a template is to read."""
+        if not _is_name(key.key):
+            hint = "letters, digits, hyphens and underscores, beginning with a letter; no word of expressions"
+            self.wrong(key, f"`{key.key}` cannot be a variable's name", hint)
+
     def variables(self, node: Node | None) -> dict[str, Variable]:
         found: dict[str, Variable] = {}
         for key, value in self.pairs(node, "`variables`") if node else ():
-            if not _is_name(key.key):
-                hint = "letters, digits, hyphens and underscores, beginning with a letter"
-                self.wrong(key, f"`{key.key}` cannot be a variable's name", hint)
+            self.variable_name(key)
             found[key.key] = Variable(key.key, self.tree(value), key.location)
         return found
 
 
 def _is_name(text: str) -> bool:
-    parts: Iterable[str] = text.split("-")
-    return bool(text) and text[0].isalpha() and all(part and part.replace("_", "a").isalnum() for part in parts)
+    return re.fullmatch(paths.NAME, text) is not None and text not in paths.KEYWORDS

@@ -244,6 +244,7 @@ def _save(node: Node | None, form: Form) -> Text | None:
 def _captures(node: Node | None, form: Form) -> list[Capture]:
     found: list[Capture] = []
     for key, value in form.pairs(node, "`capture`") if node else ():
+        form.variable_name(key)
         if value.kind != "map":
             query = _query(value, form)
             if query is not None:

@@ -1,0 +1,62 @@
+"""Running zrun as a person does: as a process, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_WITHHELD = ("CI", "NO_COLOR", "FORCE_COLOR", "ZRUN_DEBUG")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a finished command said, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The JSON that it printed."""
+        return json.loads(self.out)
+
+    def steps(self) -> dict[str, str]:
+        """Each request's id and how it ended, of `--format json`."""
+        return {step["id"]: step["status"] for step in self.document["steps"]}
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
+    return {**kept, "PYTHONUTF8": "1", **more}
+
+
+def zrun(folder: Path, *arguments: str, timeout: float = 60, **variables: str) -> Done:
+    """`zrun ARGUMENTS` in `folder`, with `variables` in its process environment; nobody sits at a terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", *arguments],
+        cwd=folder,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def write(folder: Path, **files: str) -> Path:
+    """Files by name (`us__env` is environments/us.yaml, others are NAME.yaml); gives the folder."""
+    for name, text in files.items():
+        path = folder / "environments" / f"{name[:-5]}.yaml" if name.endswith("__env") else folder / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder

@@ -1,0 +1,258 @@
+"""Flow: what runs, in which order, again or not at all; over a real server, by whole commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Done, write, zrun
+from tests.servers import Server
+
+
+def run(folder: Path, server: Server, requests: str, *arguments: str, **variables: str) -> Done:
+    text = f"variables: {{url: {server.url}}}\nrequests:\n" + "".join(f"  {line}\n" for line in requests.splitlines())
+    return zrun(write(folder, c=text), "c.yaml", "--format", "json", *arguments, **variables)
+
+
+def test_a_failure_blocks_those_that_depend_on_it_and_no_others(tmp_path: Path, server: Server) -> None:
+    requests = """\
+a: {get: <<url>>/status/500, capture: {x: json $.status}}
+b: {get: <<url>>/echo?x=<<x>>, capture: {y: json $.path}}
+c: {get: <<url>>/echo?y=<<y>>}
+d: {get: <<url>>/echo?free}
+e: {get: <<url>>/echo?e, needs: [a]}
+"""
+    done = run(tmp_path, server, requests)
+    assert done.status == 1
+    assert done.steps() == {"a": "failed", "b": "blocked", "c": "blocked", "d": "passed", "e": "blocked"}
+    assert server.paths() == ["/status/500", "/echo?free"]
+    server.seen.clear()
+    fast = run(tmp_path, server, requests, "--fail-fast")
+    assert set(fast.steps().values()) == {"failed", "skipped"}
+    assert server.paths() == ["/status/500"]
+
+
+def test_needs_and_variables_order_the_run(tmp_path: Path, server: Server) -> None:
+    requests = "a: {get: <<url>>/status/200, needs: [c]}\nb: {get: <<url>>/status/201}\nc: {get: <<url>>/status/202}\n"
+    assert list(run(tmp_path, server, requests).steps()) == ["c", "a", "b"]
+    circle = run(tmp_path, server, "a: {get: <<url>>/, needs: [b]}\nb: {get: <<url>>/, needs: [a]}\n")
+    assert circle.status == 2
+    assert "a -> b -> a" in circle.err
+
+
+def test_retry_honours_what_the_server_asks(tmp_path: Path, server: Server) -> None:
+    requests = """\
+get: {get: "<<url>>/flaky?key=a&fail=2", retry: {times: 3, delay: 10ms}}
+asked: {get: "<<url>>/flaky?key=b&fail=1&status=429&retry-after=1", retry: {times: 1, delay: 1ms}}
+post: {post: "<<url>>/flaky?key=c&fail=1&status=502", retry: {times: 3, delay: 1ms}}
+told: {post: "<<url>>/flaky?key=d&fail=1&status=503", retry: {times: 3, delay: 1ms}}
+unsafe: {post: "<<url>>/flaky?key=e&fail=1&status=502", retry: {times: 3, delay: 1ms, unsafe: true}}
+"""
+    done = run(tmp_path, server, requests)
+    assert done.steps() == {"get": "passed", "asked": "passed", "post": "failed", "told": "passed", "unsafe": "passed"}
+    assert dict(server.counts) == {"a": 3, "b": 2, "c": 1, "d": 2, "e": 2}
+    asked = done.document["steps"][1]
+    assert asked["duration"] >= 1
+
+
+def test_until_sends_again_until_it_holds(tmp_path: Path, server: Server) -> None:
+    requests = """\
+a: {get: "<<url>>/flaky?key=a&fail=2&status=200", until: {json $.try: {ge: 3}, every: 10ms, timeout: 5s}}
+b: {get: "<<url>>/status/404", until: {status: 200, every: 10ms, timeout: 50ms}}
+"""
+    done = run(tmp_path, server, requests)
+    assert done.steps() == {"a": "passed", "b": "failed"}
+    assert server.counts["a"] == 3
+
+
+def test_for_each_sends_once_for_each_item(tmp_path: Path, server: Server) -> None:
+    requests = """\
+a: {for-each: [1, two, {x: 3}], as: it, get: "<<url>>/echo?it=<<it>>"}
+b: {for-each: "<<[]>>", get: <<url>>/echo}
+"""
+    done = run(tmp_path, server, requests)
+    assert done.status == 0
+    assert [(step["id"], step["status"]) for step in done.document["steps"]] == [
+        ("a", "passed"), ("a", "passed"), ("a", "passed"), ("b", "skipped"),
+    ]  # fmt: skip
+    assert server.paths() == ["/echo?it=1", "/echo?it=two", "/echo?it={%22x%22:3}"]
+
+
+def test_renew_runs_once_whatever_its_when(tmp_path: Path, server: Server) -> None:
+    requests = """\
+login: {when: "<<token is missing>>", post: <<url>>/token, capture: {token: json $.access_token}}
+use: {get: <<url>>/echo, headers: {Authorization: Bearer <<token>>}, renew: {on: {status: 401}, run: login}}
+"""
+    server.hook = lambda _method, path: (
+        (401, {"code": "INVALID_TOKEN"})
+        if path == "/echo" and server.headers[-1]["authorization"].endswith("-1")
+        else None
+    )
+    assert run(tmp_path, server, requests).status == 0
+    assert server.paths() == ["/token", "/echo", "/token", "/echo"]
+    server.seen.clear()
+    server.hook = lambda _method, path: (401, {"code": "INVALID_TOKEN"}) if path == "/echo" else None
+    assert run(tmp_path, server, requests).status == 4
+    assert server.paths() == ["/token", "/echo", "/token", "/echo"]
+
+
+def test_captures_default_filter_and_expire(tmp_path: Path, server: Server) -> None:
+    requests = """\
+a:
+  get: <<url>>/token
+  capture:
+    other: {from: json $.none, default: dflt}
+    up: {from: json $.access_token, filter: "<<value | upper>>", secret: false}
+    short: {from: json $.access_token, expires-in: 1s}
+b: {when: "<<short is stale>>", get: "<<url>>/echo?<<other>>&<<up>>"}
+c: {get: <<url>>/echo, capture: {x: json $.nothing}}
+"""
+    done = run(tmp_path, server, requests)
+    assert done.steps() == {"a": "passed", "b": "passed", "c": "failed"}
+    assert server.paths()[1] == "/echo?dflt&MADE-UP-ACCESS-TOKEN-1"
+
+
+def test_what_is_declared_is_kept_and_what_is_not_is_not(tmp_path: Path, server: Server) -> None:
+    write(tmp_path, us__env=f"variables: {{url: {server.url}, kept: }}\nsecrets: {{token: }}\n")
+    collection = """\
+requests:
+  a:
+    when: <<token is missing>>
+    get: <<url>>/token
+    capture: {token: json $.access_token, kept: json $.expires_in, gone: json $.expires_in, never: json $.expires_in}
+  b: {get: "<<url>>/echo?<<gone | default('none')>>&<<kept>>"}
+"""
+    write(tmp_path, c=collection)
+    assert zrun(tmp_path, "c.yaml", "-e", "us").status == 0
+    assert zrun(tmp_path, "c.yaml", "-e", "us").status == 0
+    assert server.paths() == ["/token", "/echo?3600&3600", "/echo?none&3600"]
+    shown = zrun(tmp_path, "env", "us")
+    assert "token" in shown.out
+    assert "made-up" not in shown.out
+    assert zrun(tmp_path, "env", "us", "--forget", "tokn").status == 2
+    assert zrun(tmp_path, "env", "us", "--forget", "token").status == 0
+    assert "token" not in zrun(tmp_path, "env", "us").out
+    assert zrun(tmp_path, "c.yaml", "-e", "us", "--no-save", "--var", "kept=1").status == 0
+    assert "token" not in zrun(tmp_path, "env", "us").out
+
+
+def test_a_response_is_saved_and_a_query_sees_it(tmp_path: Path, server: Server) -> None:
+    done = run(
+        tmp_path, server, "a: {get: <<url>>/bytes/2500000, response: {save: out/f.bin}, expect: {size: 2500000}}\n"
+    )
+    assert done.status == 0
+    assert (tmp_path / "out" / "f.bin").stat().st_size == 2_500_000
+
+
+def test_selection(tmp_path: Path, server: Server) -> None:
+    requests = (
+        "a: {get: <<url>>/status/200}\nf: {requests: {b: {get: <<url>>/status/200}, c: {get: <<url>>/status/200}}}\n"
+    )
+    for pattern, ids in (("a", ["a"]), ("f", ["f/b", "f/c"]), ("*b", ["f/b"]), ("f/*", ["f/b", "f/c"])):
+        assert list(run(tmp_path, server, requests, "-r", pattern).steps()) == ids
+    unknown = run(tmp_path, server, requests, "-r", "f/d")
+    assert unknown.status == 2
+    assert "did you mean `f/b`" in unknown.err or "did you mean `f/c`" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("requests", "status"),
+    [
+        ("a: {get: <<url>>/status/200}", 0),
+        ("a: {get: <<url>>/status/404}", 1),
+        ("a: {get: <<url>>/status/404, expect: 404}", 0),
+        ("a: {get: <<unknown>>}", 2),
+        ("a: {get: 'http://127.0.0.1:1/'}", 3),
+        ("a: {get: <<url>>/slow?seconds=3, timeout: 200ms}", 3),
+        ("a: {get: <<url>>/status/401}", 4),
+    ],
+)
+def test_exit_statuses(tmp_path: Path, server: Server, requests: str, status: int) -> None:
+    assert run(tmp_path, server, requests).status == status
+
+
+def test_a_secret_goes_only_where_the_environment_says(tmp_path: Path, server: Server) -> None:
+    with Server() as other:
+        write(tmp_path, us__env=f"variables: {{url: {server.url}}}\nsecrets: {{key: {{env: KEY}}}}\n")
+        write(
+            tmp_path,
+            c=f"requests:\n  a: {{get: {other.url}/echo, headers: {{X-Key: <<key>>}}}}\n"
+            "  b: {get: <<url>>/echo, headers: {X-Key: <<key>>}}\n",
+        )
+        done = zrun(tmp_path, "c.yaml", "-e", "us", KEY="made-up-key-of-a-test")
+        assert done.status == 5
+        assert not other.seen
+        assert not server.seen
+        assert f'hosts: ["127.0.0.1:{other.port}"]' in done.err
+        overridden = zrun(
+            tmp_path, "c.yaml", "-e", "us", "-r", "b", "--var", f"url={other.url}", KEY="made-up-key-of-a-test"
+        )
+        assert overridden.status == 5
+        assert not other.seen
+        assert "made-up-key" not in done.out + done.err + overridden.out + overridden.err
+
+
+def test_secrets_never_show_whatever_the_server_echoes(tmp_path: Path, server: Server) -> None:
+    secret = "made-up/secret+of a test?&=%"
+    write(tmp_path, us__env=f"variables: {{url: {server.url}}}\nsecrets: {{key: {{env: KEY}}}}\n")
+    write(
+        tmp_path,
+        c="""\
+requests:
+  a:
+    post: <<url>>/echo
+    path: {}
+    query: {q: <<key>>}
+    headers: {X-Key: <<key>>, X-Basic: "Basic <<('me:' ~ key) | b64encode>>"}
+    form: {code: <<key>>}
+    expect: {json $.body: nothing, text: {contains: none}}
+    capture: {echoed: json $.body, up: {from: json $.body, filter: "<<value | urlencode>>"}}
+  b: {post: <<url>>/echo, json: {k: <<key>>, hex: "<<key | hash('sha256')>>"}, expect: {json $.size: 1}}
+""",
+    )
+    outputs = []
+    for arguments in ((), ("-q",), ("-v",), ("-vv",), ("--format", "json"), ("--dry-run",)):
+        done = zrun(tmp_path, "c.yaml", "-e", "us", *arguments, KEY=secret)
+        outputs.append(done.out + done.err)
+    for command in ("plan", "vars"):
+        outputs.append(zrun(tmp_path, command, "c.yaml", "-e", "us", KEY=secret).out)
+    import base64
+    from urllib.parse import quote, quote_plus
+
+    for output in outputs:
+        for form in (
+            secret,
+            quote(secret, safe=""),
+            quote_plus(secret),
+            base64.b64encode(b"me:" + secret.encode()).decode(),
+        ):
+            assert form not in output, output
+    assert "<<key>>" in outputs[3]
+
+
+def test_interruption_ends_with_130_and_a_summary(tmp_path: Path, server: Server) -> None:
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    from tests.commands import environment
+
+    write(tmp_path, c=f"requests:\n  a: {{get: {server.url}/status/200}}\n  b: {{get: {server.url}/slow?seconds=20}}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runner", "c.yaml"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while len(server.seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "1 request" in out
+    assert "Traceback" not in err
