@@ -36,7 +36,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONUTF8": "1", **more}
 
 
-def zrun(folder: Path, *arguments: str, timeout: float = 60, **variables: str) -> Done:
+def zrun(folder: Path, *arguments: str, **variables: str) -> Done:
     """`zrun ARGUMENTS` in `folder`, with `variables` in its process environment; nobody sits at a terminal."""
     done = subprocess.run(
         [sys.executable, "-m", "runner", *arguments],
@@ -46,7 +46,7 @@ def zrun(folder: Path, *arguments: str, timeout: float = 60, **variables: str) -
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=timeout,
+        timeout=60,
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
