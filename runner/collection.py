@@ -7,13 +7,14 @@ reader, so that whoever holds a request holds all of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeAlias
 
 from runner.errors import Location, Problem
 from runner.predicates import Expectation
 from runner.queries import QuerySpec
+from runner.records import record
 from runner.template import Template
 from runner.tree import Tree
 
@@ -21,7 +22,7 @@ Text: TypeAlias = str | Template
 Variables: TypeAlias = Mapping[str, "Variable"]
 
 
-@dataclass(frozen=True)
+@record
 class Variable:
     """A variable's value as written in a file; it may be a template."""
 
@@ -30,7 +31,7 @@ class Variable:
     location: Location
 
 
-@dataclass(frozen=True)
+@record
 class Pair:
     """One header field, query parameter or form field. A list repeats the name; a null (or a null rendered) drops it."""
 
@@ -39,7 +40,7 @@ class Pair:
     location: Location
 
 
-@dataclass(frozen=True)
+@record
 class PartSpec:
     """One part of a multipart body: a value, or a file to stream."""
 
@@ -51,7 +52,7 @@ class PartSpec:
     content_type: Text | None = None
 
 
-@dataclass(frozen=True)
+@record
 class BodySpec:
     """The body: `kind` is json, form, multipart, text, xml, file or graphql, and just that field is filled."""
 
@@ -63,7 +64,7 @@ class BodySpec:
     file: Text | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Capture:
     """Response to variable: `save` None means by the rule (names that the environment declares are kept)."""
 
@@ -78,7 +79,7 @@ class Capture:
     save: bool | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Renew:
     """When a response meets every expectation of `on`: run the request `run`, then send the original once more."""
 
@@ -87,7 +88,7 @@ class Renew:
     location: Location
 
 
-@dataclass(frozen=True)
+@record
 class Retry:
     """How often to send again, and on what: `on` holds statuses and the word network. Times in seconds."""
 
@@ -100,7 +101,7 @@ class Retry:
     unsafe: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Until:
     """Send again, `every` seconds, until all hold; give up after `timeout` seconds."""
 
@@ -110,7 +111,7 @@ class Until:
     timeout: float = 600.0
 
 
-@dataclass(frozen=True)
+@record
 class ForEach:
     """Send once for each item of a list, which is `name` in templates."""
 
@@ -119,7 +120,7 @@ class ForEach:
     name: str = "item"
 
 
-@dataclass(frozen=True)
+@record
 class Need:
     """An order that no variable shows: the id of an earlier request."""
 
@@ -127,7 +128,7 @@ class Need:
     location: Location
 
 
-@dataclass(frozen=True)
+@record
 class RequestSpec:
     """One request as written, with all that its folders give it.
 
@@ -172,7 +173,7 @@ class RequestSpec:
         return self.name or self.id
 
 
-@dataclass(frozen=True)
+@record
 class Collection:
     """A file of requests, in file order, folders flattened. `path` is the file, `name` its display name."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from runner.collection import Variable, Variables
 from runner.errors import Location, Problem
+from runner.records import record
 from runner.tree import Tree
 
 
-@dataclass(frozen=True)
+@record
 class SecretSource:
     """One place that a secret may come from.
 
@@ -25,7 +26,7 @@ class SecretSource:
     folder: Path = Path()
 
 
-@dataclass(frozen=True)
+@record
 class SecretSpec:
     """A secret's name and the sources to try in turn; none: it is captured, or given by the sandbox."""
 
@@ -34,7 +35,7 @@ class SecretSpec:
     sources: tuple[SecretSource, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Tls:
     """How to trust and to be trusted: a CA bundle and a client certificate (PEM files), relative to the file's folder."""
 
@@ -45,7 +46,7 @@ class Tls:
     location: Location | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Environment:
     """What differs between data centres, customers, stages.
 

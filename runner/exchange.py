@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
 from runner.errors import Location, NetworkError
+from runner.records import record
 from runner.values import Secret, Value
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -34,7 +34,7 @@ def header_values(headers: Headers, name: str) -> list[str]:
     return [value for key, value in headers if key.lower() == wanted]
 
 
-@dataclass(frozen=True)
+@record
 class Part:
     """One part of a multipart body (RFC 7578): content in memory, or the file to stream."""
 
@@ -44,7 +44,7 @@ class Part:
     content_type: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Call:
     """A request with nothing left to decide: every template rendered, secrets revealed.
 
@@ -67,7 +67,7 @@ class Call:
     masked_url: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Hop:
     """One redirect that was followed: the status and URL of the answer that asked for it, and where it led."""
 
@@ -77,7 +77,7 @@ class Hop:
     dropped: tuple[str, ...] = ()  # names of header fields left out because the target is another host
 
 
-@dataclass(frozen=True)
+@record
 class Response:
     """The final answer. `content` is the decoded body: bytes, or the file that holds it when it is large.
 
@@ -157,7 +157,7 @@ def _place_in_json(error: ValueError) -> str:
     return "a number has too many digits"
 
 
-@dataclass(frozen=True)
+@record
 class Exchange:
     """One call, and what came of it: a response, or the error that came instead.
 
@@ -168,7 +168,7 @@ class Exchange:
     call: Call
     started: float
     response: Response | None = None
-    error: NetworkError | None = field(default=None, compare=False)
+    error: NetworkError | None = None
     reason: str = ""
 
 

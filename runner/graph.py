@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner import predicates, tree
 from runner.collection import BodySpec, Capture, Collection, Pair, RequestSpec, Variables
 from runner.errors import InputError, Location, Problem
 from runner.predicates import Expectation
+from runner.records import record
 from runner.template import Name, Template
 from runner.tree import Tree
 
 
-@dataclass(frozen=True)
+@record
 class Dependency:
     """An earlier request, and the variable for which it is needed (None: `needs` says so)."""
 

@@ -18,14 +18,15 @@ Select: TypeAlias = Callable[[Value], Value | Missing]
 REGEX_TIME = 0.5
 _LONGEST = 4000
 
-# A name in brackets may hold escapes; those, blanks and everything not singular are left to the library. The bounds of an
-# index are those of I-JSON (RFC 9535, 2.1), so no longer number is taken here.
+# Escapes, blanks between, emoji after a dot, and all that is not singular are left to the library. The bounds of an index
+# are those of I-JSON (RFC 9535, 2.1), so no longer number is taken here.
 _STEP = re.compile(
-    r"\.([A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][0-9A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff]*)"
+    r"\.([^\W\d]\w*)(?![^\x00-\x7f])"
     r"|\[(0|-?[1-9][0-9]{0,14})\]"
-    r"|\['([^'\\\x00-\x1f\ud800-\udfff]*)'\]"
-    r'|\["([^"\\\x00-\x1f\ud800-\udfff]*)"\]'
+    r"|\['([^'\\\x00-\x1f]*)'\]"
+    r'|\["([^"\\\x00-\x1f]*)"\]'
 )
+
 
 _library: Any = None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runner import queries, tree
 from runner.errors import Location
@@ -15,6 +15,7 @@ from runner.exchange import Response, Unreadable
 from runner.jsonpath import stopped_at
 from runner.predicates import UNITS, WILDCARD, Expectation, Predicate
 from runner.queries import Query
+from runner.records import record
 from runner.template import Lookup, Template
 from runner.tree import Entries, Items, Tree
 from runner.values import MISSING, Missing, Secret, Value, as_text, equal, reveal, type_name
@@ -23,7 +24,7 @@ from runner.values import MISSING, Missing, Secret, Value, as_text, equal, revea
 _SHOWN = 200
 
 
-@dataclass(frozen=True)
+@record
 class CheckResult:
     """One judged predicate. `expected` and `actual` are for a person: short, secrets masked; `note` says more."""
 
@@ -68,7 +69,7 @@ def _check(
     )
 
 
-@dataclass(frozen=True)
+@record
 class _Verdict:
     passed: bool
     expected: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 from runner.errors import Place, Problem
@@ -25,7 +26,6 @@ KEYWORDS = frozenset(
 STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 NUMBER = r"(?:0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)(?!\w)"
 OPERATOR = r"//|\*\*|==|!=|>=|<=|[-+*/%~<>=.:|,()\[\]{}]"
-TOKEN = re.compile(rf"\s*(?:(?P<string>{STRING})|(?P<number>{NUMBER})|(?P<name>\$?{NAME})|(?P<operator>{OPERATOR}))")
 
 _STEP = rf"\.({NAME})|\[(-?\d{{1,9}})\]|\['([^'\\]*)'\]|\[\"([^\"\\]*)\"\]"
 _PATH = re.compile(rf"(\$?{NAME})((?:{_STEP})*)\Z")
@@ -90,11 +90,21 @@ class Condition:
 Direct: TypeAlias = Path | Condition
 
 
+@cache
+def token() -> re.Pattern[str]:
+    """One token of an expression; compiled when the first is met that is more than a name."""
+    kinds = rf"(?P<string>{STRING})|(?P<number>{NUMBER})|(?P<name>\$?{NAME})|(?P<operator>{OPERATOR})"
+    return re.compile(rf"\s*(?:{kinds})")
+
+
 def could_be_expression(text: str) -> bool:
     """Whether `text` is made of names, numbers, quoted texts and operators alone."""
+    if _PATH.match(text.strip()):
+        return True
     position, end = 0, len(text.rstrip())
+    pattern = token()
     while position < end:
-        match = TOKEN.match(text, position)
+        match = pattern.match(text, position)
         if match is None:
             return False
         position = match.end()

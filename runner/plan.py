@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
@@ -14,6 +13,7 @@ from runner.errors import InputError, Location, Problem, Source, did_you_mean
 from runner.graph import Dependency, Graph
 from runner.lookup import STALE_WITHIN, expires_within
 from runner.quantities import show_seconds
+from runner.records import record
 from runner.scope import Scope
 from runner.template import Template
 from runner.values import MISSING, Value
@@ -21,7 +21,7 @@ from runner.values import MISSING, Value
 Verdict: TypeAlias = Literal["run", "skip", "maybe"]
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """One request of the plan. `verdict`: it will run, it will be skipped, or that depends on earlier answers (maybe).
 
@@ -35,7 +35,7 @@ class Step:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Plan:
     """A whole run, in order. `graph` covers every request of the collection, also those that are not in the plan."""
 

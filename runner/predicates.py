@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from runner import queries, tree
 from runner.errors import InputError, Location, Place, Problem, did_you_mean, nearest
 from runner.quantities import seconds, size
 from runner.queries import Query, QuerySpec
+from runner.records import record
 from runner.template import Name, Template
 from runner.tree import Entries, Entry, Items, Tree
 
@@ -30,7 +30,7 @@ _ALIASES = {
 WILDCARD = re.compile(r"<<\s*any\s*(?:\(\s*(?:'(\w+)'|\"(\w+)\")?\s*\)\s*)?>>\Z")
 
 
-@dataclass(frozen=True)
+@record
 class Predicate:
     """One condition as written: its name (`eq`, `gt`, `length`, ...), and its operand or the conditions inside it."""
 
@@ -40,7 +40,7 @@ class Predicate:
     inner: tuple[Predicate, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Expectation:
     """A query and everything that must hold of what it selects. `text` is the query as written."""
 
@@ -70,7 +70,7 @@ def parse_expectations(written: Tree, location: Location) -> tuple[Expectation, 
     return tuple(found)
 
 
-@dataclass(frozen=True)
+@record
 class _Fixed:
     location: Location
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from runner import graph, render
@@ -16,12 +15,13 @@ from runner.errors import InputError, PolicyError, Problem, did_you_mean, neares
 from runner.exchange import Call
 from runner.plan import Plan
 from runner.policy import Policy
+from runner.records import record
 from runner.scope import Scope
 from runner.template import Name, NoValue, Template
 from runner.values import MISSING, Secret
 
 
-@dataclass(frozen=True)
+@record
 class Findings:
     """What is wrong (`problems`), what policy forbids (`refusals`), and which secrets are to be asked for (`prompts`)."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from runner import errors
 from runner.errors import Location, Problem
 from runner.exchange import Exchange, Response
 from runner.judgement import CheckResult
+from runner.records import record
 
 Status: TypeAlias = Literal["passed", "failed", "skipped", "blocked"]
 
 
-@dataclass(frozen=True)
+@record
 class CaptureResult:
     """One captured variable: never its value. `kept` tells that it was written to the environment's private state."""
 
@@ -25,7 +25,7 @@ class CaptureResult:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True)
+@record
 class StepResult:
     """One request of the run, or one item of its for-each.
 
@@ -70,7 +70,7 @@ def exit_code(steps: Iterable[StepResult]) -> int:
     return next((code for code in _PRECEDENCE if code in seen), errors.PASSED)
 
 
-@dataclass(frozen=True)
+@record
 class RunResult:
     """A whole run. `started` is seconds since the epoch; `interrupted` tells that the person stopped it."""
 

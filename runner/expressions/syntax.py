@@ -18,7 +18,7 @@ from runner import dynamic
 from runner.errors import InputError, Location, Place, Problem, did_you_mean
 from runner.expressions.language import ENVIRONMENT, FUNCTIONS, GUARDS
 from runner.lookup import Name
-from runner.paths import KEYWORDS, TOKEN
+from runner.paths import KEYWORDS, token
 from runner.quantities import seconds
 
 _NOT_EXPRESSIONS = "only expressions stand in <<...>>: names, values, operators, filters, tests, `a if b else c`"
@@ -71,7 +71,7 @@ def _tokens(text: str, place: Place, offset: int) -> tuple[Written, str]:
     stand_ins: dict[str, str] = {}
     position, before, last = 0, "", ""
     while position < len(text):
-        match = TOKEN.match(text, position)
+        match = token().match(text, position)
         if match is None:
             if not text[position:].strip():
                 break
@@ -82,28 +82,28 @@ def _tokens(text: str, place: Place, offset: int) -> tuple[Written, str]:
             raise InputError(Problem(message, place.at(offset + at), hint))
         position = match.end()
         kind = match.lastgroup or ""
-        token = match[kind]
+        word = match[kind]
         named = text[position:].lstrip().startswith("=") and not text[position:].lstrip().startswith("==")
-        pieces.append(_piece(kind, token, last, before, named, stand_ins))
+        pieces.append(_piece(kind, word, last, before, named, stand_ins))
         if last == "." and kind == "name":
             pieces[-2] = ""  # `.key` becomes `["key"]`
         offsets.append(match.start(kind))
-        lengths.append(len(token))
-        before, last = last, token
+        lengths.append(len(word))
+        before, last = last, word
     written = Written(text, place, offset, tuple(offsets), tuple(lengths), {v: k for k, v in stand_ins.items()})
     return written, "\n".join(pieces)
 
 
-def _piece(kind: str, token: str, last: str, before: str, named: bool, stand_ins: dict[str, str]) -> str:
+def _piece(kind: str, word: str, last: str, before: str, named: bool, stand_ins: dict[str, str]) -> str:
     if kind != "name" or last == "|" or last == "is" or (last == "not" and before == "is"):
-        return token
+        return word
     if last == ".":
-        return f'["{token}"]'
-    if token in KEYWORDS:
-        return "none" if token == "null" else token  # noqa: S105  (a word of the language)
+        return f'["{word}"]'
+    if word in KEYWORDS:
+        return "none" if word == "null" else word
     if named and last in ("(", ","):
-        return token
-    return stand_ins.setdefault(token, f"v{len(stand_ins)}")
+        return word
+    return stand_ins.setdefault(word, f"v{len(stand_ins)}")
 
 
 def _in_our_words(message: str, written: Written) -> str:
