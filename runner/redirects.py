@@ -24,7 +24,10 @@ def target(status: int, headers: tuple[tuple[str, str], ...], url: str) -> str |
     location = next(iter(header_values(headers, "location")), None)
     if location is None:
         return None
-    absolute = urljoin(url, location.strip())
+    try:
+        absolute = urljoin(url, location.strip())
+    except ValueError:  # brackets that are no IPv6 address
+        return location
     return absolute.partition("#")[0]
 
 
@@ -62,7 +65,10 @@ def follow(call: Call, status: int, url: str) -> tuple[Call, Hop]:
 
 
 def _check(url: str, call: Call) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         hint = "write follow-redirects: false to look at the answer"
         raise NetworkError(
@@ -97,7 +103,12 @@ def _secrets_in_body(content: bytes | Path | tuple[object, ...] | None, secrets:
 
 def _is_within(secret: Secret, body: bytes) -> bool:
     text = secret.reveal()
-    forms = {text, quote(text, safe=""), quote_plus(text), quote_plus(text, safe="*")}
+    forms = {
+        text,
+        quote(text, safe="", errors="replace"),
+        quote_plus(text, errors="replace"),
+        quote_plus(text, safe="*", errors="replace"),
+    }
     return bool(text) and any(form.encode("utf-8", "replace") in body for form in forms)
 
 
@@ -107,7 +118,7 @@ def _is_in(secret: Secret, call: Call) -> bool:
         return False
     return (
         text in call.url
-        or quote(text, safe="") in call.url
+        or quote(text, safe="", errors="replace") in call.url
         or any(text in value for _, value in call.headers)
         or bool(_secrets_in_body(call.content, (secret,)))
     )
@@ -115,6 +126,6 @@ def _is_in(secret: Secret, call: Call) -> bool:
 
 def _masked(url: str, secrets: Iterable[Secret]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
-        for form in (secret.reveal(), quote(secret.reveal(), safe="")):
+        for form in (secret.reveal(), quote(secret.reveal(), safe="", errors="replace")):
             url = url.replace(form, str(secret)) if form else url
     return url

@@ -42,10 +42,10 @@ class _Ink:
     def encoded(self, text: str | Secret, safe: str) -> None:
         """Add `text` percent-encoded; a secret's mask is left readable."""
         if isinstance(text, Secret):
-            self.add(Secret(quote(text.reveal(), safe=safe), text.name, str(text)))
+            self.add(Secret(quote(text.reveal(), safe=safe, errors="replace"), text.name, str(text)))
             self.secrets.add(text)
         else:
-            self.add(quote(text, safe=safe))
+            self.add(quote(text, safe=safe, errors="replace"))
 
 
 def call(request: RequestSpec, lookup: Lookup) -> Call:
@@ -150,8 +150,8 @@ def _fill_path(url: str | Secret, pairs: tuple[Pair, ...], lookup: Lookup) -> st
             used.add(name)
             value = values[name]
             if isinstance(value, Secret):
-                return str(value) if seen else quote(value.reveal(), safe="")
-            return quote(value, safe="")
+                return str(value) if seen else quote(value.reveal(), safe="", errors="replace")
+            return quote(value, safe="", errors="replace")
 
         head, mark, tail = text.partition("?")
         return _PATH_PARAMETER.sub(replace, head) + mark + tail
@@ -221,13 +221,19 @@ def _body(
         return path, _media_type(path), set()
     if body.kind in ("json", "graphql"):
         value = tree.render(body.tree, lookup)
-        text = json.dumps(reveal(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode(), "application/json", set(secrets_in(value))
+        try:
+            text = json.dumps(reveal(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        except ValueError:
+            problem = Problem(
+                "a number of the body is infinite or none at all", body.location, "JSON cannot hold it: mend the value"
+            )
+            raise InputError(problem) from None
+        return text.encode("utf-8", "replace"), "application/json", set(secrets_in(value))
     text_value = tree.render_text(body.tree, lookup)
     media_type = "application/xml" if body.kind == "xml" else "text/plain; charset=utf-8"
     if isinstance(text_value, Secret):
-        return text_value.reveal().encode(), media_type, {text_value}
-    return text_value.encode(), media_type, set()
+        return text_value.reveal().encode("utf-8", "replace"), media_type, {text_value}
+    return text_value.encode("utf-8", "replace"), media_type, set()
 
 
 def _form(body: BodySpec, lookup: Lookup) -> tuple[bytes, str, set[Secret]]:
@@ -238,8 +244,12 @@ def _form(body: BodySpec, lookup: Lookup) -> tuple[bytes, str, set[Secret]]:
         if isinstance(value, Secret):
             secrets.add(value)
         text = value.reveal() if isinstance(value, Secret) else value
-        fields.append(f"{quote_plus(name, safe='*')}={quote_plus(text, safe='*')}")
+        fields.append(f"{_form_encoded(name)}={_form_encoded(text)}")
     return "&".join(fields).encode(), "application/x-www-form-urlencoded", secrets
+
+
+def _form_encoded(text: str) -> str:
+    return quote_plus(text, safe="*", errors="replace")
 
 
 def _multipart(body: BodySpec, folder: Path, lookup: Lookup) -> tuple[tuple[Part, ...], set[Secret]]:
@@ -257,7 +267,7 @@ def _multipart(body: BodySpec, folder: Path, lookup: Lookup) -> tuple[tuple[Part
             if isinstance(content, Secret):
                 secrets.add(content)
             text = content.reveal() if isinstance(content, Secret) else content
-            parts.append(Part(name, text.encode(), filename, media_type))
+            parts.append(Part(name, text.encode("utf-8", "replace"), filename, media_type))
     return tuple(parts), secrets
 
 
@@ -273,8 +283,8 @@ def _file(written: Text, folder: Path, lookup: Lookup) -> Path:
     place = written.location if isinstance(written, Template) else None
     if isinstance(text, Secret):
         raise InputError(Problem("the name of a file would hold a secret", place, "name the file without it"))
-    if not text or "\0" in text:
-        raise InputError(Problem("the name of a file is empty or holds a NUL", place, "give a path"))
+    if not text or "\0" in text or not Path(text).name or Path(text).name == "..":
+        raise InputError(Problem("this is not the name of a file", place, "give a path that ends in a file's name"))
     return folder / text
 
 

@@ -285,7 +285,7 @@ class Transport:
             return httpx.Request(
                 call.method,
                 call.url,
-                headers=[(name.encode("ascii"), value.encode("utf-8")) for name, value in headers],
+                headers=[(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in headers],
                 content=content,
                 cookies=self._jar if call.cookies else None,
                 extensions={"timeout": httpx.Timeout(call.timeout).as_dict()},

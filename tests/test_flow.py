@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Done, write, zrun
-from tests.servers import Server
+from tests.servers import Server, raw_server
 
 
 def run(folder: Path, server: Server, requests: str, *arguments: str, **variables: str) -> Done:
@@ -256,3 +256,78 @@ def test_interruption_ends_with_130_and_a_summary(tmp_path: Path, server: Server
     assert process.returncode == 130
     assert "1 request" in out
     assert "Traceback" not in err
+
+
+HOSTILE = {
+    "a body that is no JSON": "json: {a: '<<1e308 * 10>>'}",
+    "half a character": "form: {a: '<<half>>'}\n    query: {b: '<<half>>'}\n    headers: {C: '<<half>>'}",
+    "a folder to save to": "response: {save: .}",
+    "a path out of a name": "response: {save: ''}",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_cannot_be_sent_or_saved_is_no_bug_of_ours(tmp_path: Path, server: Server, what: str) -> None:
+    server.hook = lambda _method, path: (200, {"half": "\ud800"}) if path == "/half" else None
+    text = f"""\
+variables: {{url: {server.url}}}
+requests:
+  first: {{get: <<url>>/half, capture: {{half: json $.half}}}}
+  second:
+    post: <<url>>/echo
+    {HOSTILE[what]}
+"""
+    done = zrun(write(tmp_path, c=text), "c.yaml")
+    assert done.status in (0, 1, 2), done.err
+
+
+@pytest.mark.parametrize("location", [b"http://[::1", b"\xff\xfe", b"//", b"", b"http://", b"/x y\x01"])
+def test_a_redirect_to_nowhere_is_no_bug_of_ours(tmp_path: Path, location: bytes) -> None:
+    answer = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+    with raw_server(answer) as url:
+        done = zrun(write(tmp_path, c=f"requests: {{a: {{get: '{url}/', timeout: 5s}}}}\n"), "c.yaml")
+    assert done.status in (0, 1, 3, 5), done.err
+    assert done.err == ""
+
+
+PLANTED = """\
+variables: {url: SERVER, a: <<b>>, b: <<a>>}
+requests:
+  one: {get: <<url>>/<<tokn>>, expect: 200}
+  two: {get: <<url>>/<<later>>, query: {x: <<count-1>>}}
+  three: {get: <<url>>/, capture: {later: json $.id, token: json $.t, count: json $.c}}
+  four: {post: <<url>>/, file: nowhere.bin}
+  six: {gett: <<url>>/, expect: {statsu: 200, json $.a.: 1}, capture: {x: jsn $.a}}
+  seven: {get: <<url>>/<<x>>, post: <<url>>/, needs: [eigth], timeout: soon, json: {}, text: x}
+  eight: {get: <<url>>/<<a |>>, expect: {status: {gte: 1}}}
+  five: {get: <<nothing | default(url)>>/<<row.x>>, when: <<tken is missing>>}
+"""
+
+
+def test_check_tells_every_mistake_and_the_server_sees_nothing(tmp_path: Path, server: Server) -> None:
+    write(tmp_path, c=PLANTED.replace("SERVER", server.url))
+    done = zrun(tmp_path, "check", "c.yaml")
+    assert done.status == 2
+    for place, message in (
+        ("3:24", "`tokn` is not known"),
+        ("4:24", "`later` is read before `three` captures it"),
+        ("4:46", "did you mean `count - 1`?"),
+        ("6:32", "the file `nowhere.bin` is not there"),
+        ("7:9", "did you mean `get`?"),
+        ("7:34", "did you mean `status`?"),
+        ("7:52", "not a JSONPath"),
+        ("7:75", "did you mean `json`?"),
+        ("8:37", "two addresses"),
+        ("8:55", "did you mean `eight`?"),
+        ("8:72", "is a duration"),
+        ("8:94", "one body"),
+        ("9:28", "is not an expression"),
+        ("9:51", "did you mean `ge`?"),
+        ("10:44", "`row` is not known"),
+        ("10:61", "did you mean `token`?"),
+    ):
+        assert f"c.yaml:{place}" in done.err, done.err
+        assert message in done.err
+    assert "16 errors" in done.err or "15 errors" in done.err
+    assert zrun(tmp_path, "c.yaml").status == 2
+    assert not server.seen

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import graph, policy
+from runner import graph, policy, preflight
 from runner.cli.vault import SANDBOX_SECRETS, Vault
 from runner.collection import Collection
 from runner.environment import Environment
@@ -74,9 +74,12 @@ class Assembly:
 
 
 @contextmanager
-def begun(path: Path, given: Given) -> Iterator[Assembly]:
-    """Read the files at `path` and of the environments; gather values. Raises InputError with every mistake in them."""
-    collection, environment = read(path, given.environments)
+def begun(path: Path, given: Given, elsewhere: Iterable[str] = ()) -> Iterator[Assembly]:
+    """Read the files at `path` and of the environments; gather values. Raises InputError with every mistake in them.
+
+    `elsewhere` are names that count as known though no environment is given.
+    """
+    collection, environment, mistakes = read(path, given.environments)
     redactor = Redactor()
     state = State(environment.root, environment.id) if environment else None
     vault = Vault(environment, redactor)
@@ -96,11 +99,14 @@ def begun(path: Path, given: Given) -> Iterator[Assembly]:
     )
     for captured in sources.captured.values():
         redactor.add_all(secrets_in(captured.value))
+    scope = Scope(sources, (collection.variables,))
+    if mistakes:
+        raise InputError([*mistakes, *preflight.static(collection, environment, scope, elsewhere)])
     with ExitStack() as stack:
         yield Assembly(
             collection,
             environment,
-            Scope(sources, (collection.variables,)),
+            scope,
             sources,
             state,
             vault,
@@ -111,20 +117,28 @@ def begun(path: Path, given: Given) -> Iterator[Assembly]:
         )
 
 
-def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environment | None]:
-    """The collection and the environment, with the mistakes of both in one InputError."""
+def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environment | None, list[Problem]]:
+    """The collection and the environment, and the mistakes in parts of the collection, beside which more can be found.
+
+    Raises InputError with the mistakes of both when one of them could not be read at all.
+    """
     problems: list[Problem] = []
     collection: Collection | None = None
     environment: Environment | None = None
+    partly = False
     try:
         collection = reader.read_collection(path)
+    except reader.PartlyRead as error:
+        collection, partly = error.collection, True
+        problems.extend(error.problems)
     except InputError as error:
         problems.extend(error.problems)
     if environments:
         try:
             environment = reader.read_environment(environments, path.parent)
         except InputError as error:
+            partly = False
             problems.extend(error.problems)
-    if collection is None or problems:
+    if collection is None or (problems and not partly):
         raise InputError(problems)
-    return collection, environment
+    return collection, environment, problems

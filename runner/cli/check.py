@@ -67,8 +67,9 @@ def _check(path: Path, given: Given, files: Iterable[Path]) -> tuple[list[Proble
     try:
         if is_environment(path):
             return list(reader.read_environment([str(path)], path.parent).warnings), errors.PASSED
-        with begun(path, given) as assembly:
-            return _check_collection(assembly, () if given.environments else _declared(path, files))
+        elsewhere: Iterable[str] = () if given.environments else _declared(path, files)
+        with begun(path, given, elsewhere) as assembly:
+            return _check_collection(assembly, elsewhere)
     except ZrunError as error:
         return list(error.problems), error.exit_code
 

@@ -322,6 +322,7 @@ _SYNTAX = (
         "there a backslash is written twice (`\\\\<<`)",
     ),
     ("did not find expected hexdecimal", "no such escape in double quotes", "there a backslash is written twice"),
+    ("invalid Unicode character escape", "this escape stands for no character", "write the character itself"),
     ("unexpected end of stream", "a quote is not closed", "close it"),
     ("undefined alias", "`*` begins an alias, and no anchor has that name", _QUOTE),
     ("found duplicate anchor", "this anchor is there already", "give it another name"),
@@ -350,7 +351,8 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: Source) -> Problem:
         message = f"`{character}` cannot begin a value"
     if error.problem and "unexpected end of stream" in error.problem and error.context_mark:
         line, column = error.context_mark.line + 1, error.context_mark.column + 1
-    near = next((n for n in (line, line - 1) if "<<" in source.line(n)), None)
+    begun = {line: text[: column - 1], line - 1: source.line(line - 1)}
+    near = next((n for n, before in begun.items() if before.rfind("<<") > before.rfind(">>")), None)
     if near is not None and not hint.startswith("there a"):
         hint = "a template that holds `: `, ` #`, brackets or commas needs quotes around the whole text"
         if near != line:

@@ -16,6 +16,14 @@ from runner.files.requests import Surroundings, read_request
 DEEPEST_INCLUDE = 16
 
 
+class PartlyRead(InputError):
+    """Mistakes in the parts of a collection. What could be read is in `collection`, so that more mistakes can be told."""
+
+    def __init__(self, problems: list[Problem], collection: Collection) -> None:
+        super().__init__(problems)
+        self.collection = collection
+
+
 @dataclass(frozen=True)
 class _Raw:
     """A request before it is read: what `extends` copies from."""
@@ -26,7 +34,10 @@ class _Raw:
 
 
 def read_collection(path: Path) -> Collection:
-    """The collection in the file `path`. Raises InputError with every mistake in it and in the files that it includes."""
+    """The collection in the file `path`.
+
+    Raises PartlyRead with every mistake in it and in the files that it includes, InputError when nothing could be read.
+    """
     form = Form()
     root = document.load(path)
     found = form.fields(root, fields.COLLECTION, "a collection")
@@ -41,9 +52,7 @@ def read_collection(path: Path) -> Collection:
     requests = [_read(request_id, one, raw, form) for request_id, one in raw.items()]
     requests = [_with_ids(request, raw, form) for request in requests]
     variables = Form().variables(found.get("variables"))  # its mistakes were told with those of the first folder
-    if form.problems:
-        raise InputError(_once(form.problems))
-    return Collection(
+    collection = Collection(
         name=form.plain(found["name"], "`name`") if "name" in found else path.stem,
         path=path,
         requests=tuple(requests),
@@ -51,6 +60,9 @@ def read_collection(path: Path) -> Collection:
         variables=variables,
         warnings=tuple(form.warnings),
     )
+    if form.problems:
+        raise PartlyRead(_once(form.problems), collection)
+    return collection
 
 
 def _once(problems: list[Problem]) -> list[Problem]:

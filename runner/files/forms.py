@@ -63,7 +63,7 @@ class Form:
             return template.parse(text, node.place)
         except InputError as error:
             self.problems.extend(error.problems)
-            return text
+            return Template(text, node.location, ())  # so that no second mistake is made of it
 
     def tree(self, node: Node, *, templates: bool = True) -> Tree:
         """Any value."""

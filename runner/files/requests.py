@@ -22,14 +22,15 @@ from runner.collection import (
     Until,
     Variables,
 )
-from runner.errors import InputError
+from runner.errors import InputError, nearest
 from runner.files import fields
 from runner.files.document import Node
 from runner.files.forms import Form
 from runner.predicates import Expectation
-from runner.queries import QuerySpec
+from runner.queries import Query, QuerySpec
 from runner.template import Template
 from runner.tree import Entries, Entry, Tree
+from runner.values import MISSING
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def read_request(request_id: str, key: Node, node: Node, around: Surroundings, f
     for layer in around.defaults:
         given.update(layer)
     given.update(own)
-    method, url = _address(request_id, key, own, form)
+    method, url = _address(request_id, key, node, own, form)
     optional: dict[str, Any] = {}
     for name, read in _SIMPLE.items():
         if name in given:
@@ -97,7 +98,7 @@ def _names(node: Node | None, what: str, form: Form) -> tuple[str, ...]:
     return tuple(name for name, _ in form.names(node, what)) if node else ()
 
 
-def _address(request_id: str, key: Node, own: dict[str, Node], form: Form) -> tuple[Text, Text]:
+def _address(request_id: str, key: Node, node: Node, own: dict[str, Node], form: Form) -> tuple[Text, Text]:
     """Method and URL, in exactly one of the two forms."""
     short = [method for method in fields.METHODS if method in own]
     if len(short) > 1 or (short and ("method" in own or "url" in own)):
@@ -111,6 +112,8 @@ def _address(request_id: str, key: Node, own: dict[str, Node], form: Form) -> tu
         url = form.text(own["url"], "the URL")
         _check_url(url, own["url"], form)
         return form.text(own["method"], "the method"), url
+    if any(nearest(name.key, fields.METHODS) for name, _ in node.pairs if name.key not in fields.REQUEST):
+        return "GET", ""  # a misspelt method has been told
     missing = "url" if "method" in own else "method" if "url" in own else None
     hint = f"add `{missing}:`" if missing else f"write `get: https://...`; methods: {', '.join(fields.METHODS)}"
     form.wrong(key, f"`{request_id}` has no address", hint)
@@ -246,17 +249,12 @@ def _captures(node: Node | None, form: Form) -> list[Capture]:
     for key, value in form.pairs(node, "`capture`") if node else ():
         form.variable_name(key)
         if value.kind != "map":
-            query = _query(value, form)
-            if query is not None:
-                found.append(Capture(key.key, query, key.location))
+            found.append(Capture(key.key, _query(value, form), key.location))
             continue
         given = form.fields(value, fields.CAPTURE, f"the capture `{key.key}`")
         if "from" not in given:
             form.wrong(value, f"the capture `{key.key}` has no `from`", "name the query: {from: json $.id}")
-            continue
-        query = _query(given["from"], form)
-        if query is None:
-            continue
+        query = _query(given["from"], form) if "from" in given else _no_query(value)
         found.append(
             Capture(
                 key.key,
@@ -273,10 +271,10 @@ def _captures(node: Node | None, form: Form) -> list[Capture]:
     return found
 
 
-def _query(node: Node, form: Form) -> QuerySpec | None:
+def _query(node: Node, form: Form) -> QuerySpec:
     if node.kind != "scalar" or not isinstance(node.value, (str, int)) or isinstance(node.value, bool):
         form.wrong(node, "a capture names a query", "for example: `json $.id`")
-        return None
+        return _no_query(node)
     text = form.text(node, "the query")
     if isinstance(text, Template):
         return text
@@ -284,7 +282,12 @@ def _query(node: Node, form: Form) -> QuerySpec | None:
         return queries.parse_query(text, node.place)
     except InputError as error:
         form.problems.extend(error.problems)
-        return None
+        return _no_query(node)
+
+
+def _no_query(node: Node) -> Query:
+    """What stands for a query that could not be read: the name that it captures is known all the same."""
+    return Query("", "", "", node.location, lambda _: MISSING)
 
 
 def _filter(node: Node | None, form: Form) -> Text | None:
