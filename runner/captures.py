@@ -12,17 +12,26 @@ from runner.queries import Query
 from runner.results import CaptureResult
 from runner.scope import Captured, Scope
 from runner.template import Template
-from runner.values import MISSING, Missing, Secret, Value, reveal, taint
+from runner.values import MISSING, Missing, Secret, Value, as_text, reveal, taint
 
+_SHORTEST = 6
 # What a token endpoint answers with (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3) is a secret without being told.
 TOKENS = ("access_token", "refresh_token", "id_token")
 
 
 def take(
-    request: RequestSpec, response: Response, scope: Scope, environment: Environment | None, now: float
+    request: RequestSpec,
+    response: Response,
+    scope: Scope,
+    environment: Environment | None,
+    now: float,
+    sent: frozenset[Secret] = frozenset(),
 ) -> list[tuple[CaptureResult, Captured | None]]:
-    """Each capture of `request`: what became of it, and the value (None when there was none to take)."""
-    return [_take(capture, request, response, scope, environment, now) for capture in request.capture]
+    """Each capture of `request`: what became of it, and the value (None when there was none to take).
+
+    `sent` are the secrets that went out: a server that gives one back does not make it public.
+    """
+    return [_take(capture, request, response, scope, environment, now, sent) for capture in request.capture]
 
 
 def _take(
@@ -32,6 +41,7 @@ def _take(
     scope: Scope,
     environment: Environment | None,
     now: float,
+    sent: frozenset[Secret],
 ) -> tuple[CaptureResult, Captured | None]:
     secret = False
     try:
@@ -51,8 +61,10 @@ def _take(
     kept = (
         capture.save if capture.save is not None else environment is not None and capture.name in environment.declared
     )
-    if secret:
-        value = taint(value, capture.name)
+    echoed = _echoed(value, sent)
+    if secret or echoed:
+        secret = True
+        value = taint(value, echoed or capture.name)
     elif capture.secret is False:
         value = reveal(value)
     stored = Captured(value, request.id, now, None if expires_in is None else now + expires_in)
@@ -66,6 +78,12 @@ def _is_secret(capture: Capture, query: Query, environment: Environment | None) 
         return True
     last = query.argument.rstrip("'\"]").replace("['", ".").replace('["', ".").rpartition(".")[2]
     return query.kind == "json" and last in TOKENS
+
+
+def _echoed(value: Value, sent: frozenset[Secret]) -> str | None:
+    """The name of a secret that was sent, and that `value` holds; a very short one is found everywhere and means nothing."""
+    text = as_text(value)
+    return next((secret.name for secret in sent if len(secret) >= _SHORTEST and secret.reveal() in text), None)
 
 
 def _value(capture: Capture, query: Query, response: Response, scope: Scope) -> Value:

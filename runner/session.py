@@ -10,7 +10,7 @@ from runner.attempts import Sent
 from runner.collection import RequestSpec
 from runner.diagnosis import refused
 from runner.errors import InputError, NetworkError, PolicyError, Problem, ZrunError
-from runner.exchange import Call, Response
+from runner.exchange import Call, Response, all_secrets
 from runner.judgement import CheckResult
 from runner.plan import Plan, Step
 from runner.predicates import Expectation
@@ -158,7 +158,7 @@ class Session:
             if request.delay:
                 self.ports.sleep(request.delay)
             response = self._answer(request, scope, sent, renewing)
-            captured = self._capture(request, scope, response)
+            captured = self._capture(request, scope, response, sent)
             checks = self._judge(request, scope, response)
         except (NetworkError, PolicyError, InputError) as error:
             return self._failed(request, started, error, sent)
@@ -221,9 +221,10 @@ class Session:
             response = once("until")
         return response
 
-    def _capture(self, request: RequestSpec, scope: Scope, response: Response) -> tuple[CaptureResult, ...]:
+    def _capture(self, request: RequestSpec, scope: Scope, response: Response, sent: Sent) -> tuple[CaptureResult, ...]:
         """Take what the response gives, and keep it durably before anything else happens."""
-        found = captures.take(request, response, scope, self.plan.environment, self.ports.now())
+        secrets = all_secrets(exchange.call for exchange in sent.exchanges)
+        found = captures.take(request, response, scope, self.plan.environment, self.ports.now(), secrets)
         for result, value in found:
             if value is not None:
                 self.scope.capture(result.name, value)

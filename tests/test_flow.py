@@ -193,6 +193,15 @@ def test_a_secret_goes_only_where_the_environment_says(tmp_path: Path, server: S
         assert "made-up-key" not in done.out + done.err + overridden.out + overridden.err
 
 
+def test_a_secret_that_a_server_gives_back_stays_one(tmp_path: Path, server: Server) -> None:
+    with Server() as other:
+        write(tmp_path, us__env=f"variables: {{url: {server.url}}}\nsecrets: {{key: {{env: KEY}}}}\n")
+        text = "requests:\n  a: {post: <<url>>/reflect, text: <<key>>, capture: {echoed: text}}\n"
+        write(tmp_path, c=f"{text}  b: {{get: '{other.url}/echo/<<echoed>>'}}\n")
+        assert zrun(tmp_path, "c.yaml", "-e", "us", KEY="made-up-key-of-a-test").status == 5
+        assert not other.seen
+
+
 def test_secrets_never_show_whatever_the_server_echoes(tmp_path: Path, server: Server) -> None:
     secret = "made-up/secret+of a test?&=%"
     write(tmp_path, us__env=f"variables: {{url: {server.url}}}\nsecrets: {{key: {{env: KEY}}}}\n")
