@@ -57,7 +57,7 @@ def parser() -> options.Parser:
         "--verbose",
         action="count",
         default=0,
-        help="-v: captures and expectations too; -vv: requests and responses",
+        help="-v: addresses and captures too; -vv: requests and responses",
     )
     options.add_color(made)
     made.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
