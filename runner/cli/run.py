@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from runner import errors, plan, preflight, tree
-from runner.attempts import LONGEST_WAIT
 from runner.cli import options, screen
 from runner.cli.assemble import Assembly, Given, begun
 from runner.environment import Tls
@@ -177,7 +176,7 @@ def _ports(assembly: Assembly, timeout: float | None, reporter: Reporter, *, sav
         if timeout is not None:
             from dataclasses import replace  # late: beside its one use
 
-            call = replace(call, timeout=min(timeout, LONGEST_WAIT))
+            call = replace(call, timeout=timeout)
         for secret in call.secrets:
             assembly.redactor.add(secret)
         response = transport.send(call)

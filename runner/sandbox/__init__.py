@@ -20,7 +20,7 @@ __all__ = ["start"]
 def start(
     data: Path, *, port: int = 0, clock_offset: float = 0.0, data_center: str = "us", host: str = "127.0.0.1"
 ) -> Running:
-    """Start a server in a thread; it has answered its first connection when this returns. A context manager.
+    """Start a server in a thread; connections are accepted when this returns. A context manager.
 
     `data` is the SQLite file (made when absent, 0600 in a 0700 folder), `port` 0 any free one, `clock_offset` seconds by
     which this server's clock is ahead, `data_center` the location that it plays (`us`, `eu`, ...). Raises InputError
