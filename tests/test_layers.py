@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,25 @@ def test_a_late_import_says_why() -> None:
             if not any("#" in line or '"""' in line for line in near):
                 silent.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not silent, f"say why these are imported late: {silent}"
+
+
+# Where a secret is unmasked, and how often: where it is used, kept, compared or masked. One more place is a decision.
+REVEALED = {
+    "captures": 2,
+    "cli.dry": 2,
+    "cli.run": 1,
+    "expressions.evaluation": 1,
+    "files.state": 1,
+    "judgement": 1,
+    "paths": 1,
+    "redact": 1,
+    "redirects": 6,
+    "render": 9,
+    "template": 1,
+    "values": 7,
+}
+
+
+def test_secrets_are_revealed_where_they_are_used_and_nowhere_else() -> None:
+    found = {name: len(re.findall(r"\breveal\(", path.read_text("utf-8"))) for name, path in modules()}
+    assert {name: count for name, count in found.items() if count} == REVEALED
