@@ -10,11 +10,9 @@ pause instead: a large file may take its time, a stalled one not.
 from __future__ import annotations
 
 import shutil
-import ssl
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,135 +23,15 @@ from runner.bodies import Multipart, file_size
 from runner.environment import Tls
 from runner.errors import InputError, NetworkError, Problem
 from runner.exchange import IN_MEMORY, Call, Headers, Hop, Response
-
-# httpx loads its own command line when click is there, and with it rich and pygments: as much again as itself.
-_click = sys.modules.get("click")
-sys.modules["click"] = None  # type: ignore[assignment]
-try:
-    import httpcore
-    import httpx
-finally:
-    if _click is None:
-        del sys.modules["click"]
-    else:
-        sys.modules["click"] = _click
+from runner.transport.deadline import Clock, TimedBackend
+from runner.transport.failures import errors_of
+from runner.transport.library import httpx
+from runner.transport.tls import context_for
 
 CHUNK = 1 << 16
 # A body that unpacks to more than this many bytes, and this many times its size, is a trap (DEFLATE reaches 1032).
 _TRAP_SIZE, _TRAP_RATIO = 100_000_000, 200
 _DEFAULTS = (("User-Agent", f"zrun/{__version__}"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
-
-
-class _LateContext(ssl.SSLContext):
-    """Loads the public certificates at the first handshake, so that plain http never pays for them.
-
-    Until then it trusts nobody: a handshake without them fails.
-    """
-
-    _loaded = False
-
-    def load(self) -> None:
-        if self._loaded:
-            return
-        import os  # beside its one use
-
-        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-        if file or folder:
-            self.load_verify_locations(cafile=file, capath=folder)
-        else:
-            import certifi  # late: of https alone
-
-            self.load_verify_locations(cafile=certifi.where())
-        self._loaded = True
-
-    def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
-        self.load()
-        return super().wrap_socket(*arguments, **named)
-
-    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
-        self.load()
-        return super().wrap_bio(*arguments, **named)
-
-
-def _context(tls: Tls) -> ssl.SSLContext:
-    """Raises InputError for a file that cannot be used."""
-    context = _LateContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if not tls.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            context._loaded = True
-        elif tls.ca is not None:
-            context.load_verify_locations(cafile=str(tls.ca))
-            context._loaded = True
-        if tls.client_cert is not None:
-            context.load_cert_chain(str(tls.client_cert), str(tls.client_key) if tls.client_key else None, lambda: "")
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        reason = (
-            getattr(error, "reason", None) or error.strerror if isinstance(error, OSError) else "a password is needed"
-        )
-        hint = "PEM files are wanted; a key must have no password"
-        raise InputError(Problem(f"a file of `tls` cannot be used: {reason}", tls.location, hint)) from None
-    return context
-
-
-class _Clock(threading.local):
-    """When the request of this thread must be over; None: no bound but that of each pause."""
-
-    deadline: float | None = None
-
-    def left(self, timeout: float | None, error: type[Exception]) -> float | None:
-        """The seconds that one read or write may take. Raises `error` when the time is up."""
-        if self.deadline is None:
-            return timeout
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise error
-        return left if timeout is None else min(left, timeout)
-
-
-class _TimedStream(httpcore.NetworkStream):
-    """A connection whose every read and write keeps the deadline: a server that drips cannot hold a request longer."""
-
-    def __init__(self, inner: httpcore.NetworkStream, clock: _Clock) -> None:
-        self._inner = inner
-        self._clock = clock
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._clock.left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._clock.left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = self._clock.left(timeout, httpcore.ConnectTimeout)
-        return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, left), self._clock)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _TimedBackend(httpcore.NetworkBackend):
-    def __init__(self, inner: httpcore.NetworkBackend, clock: _Clock) -> None:
-        self._inner = inner
-        self._clock = clock
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = self._clock.left(timeout, httpcore.ConnectTimeout)
-        stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
-        return _TimedStream(stream, self._clock)
 
 
 class Transport:
@@ -176,13 +54,13 @@ class Transport:
         self._may_send = may_send
         self._progress = progress
         self._spool: Path | None = None
-        self._clock = _Clock()
+        self._clock = Clock()
         self._jar = httpx.Cookies()
         # A loopback address is never reached through a proxy that the process environment names.
         direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")) if proxy is None else None
         try:
             self._client = httpx.Client(
-                verify=_context(tls),
+                verify=context_for(tls),
                 proxy=proxy,
                 mounts=direct,
                 http2=_has_http2() if http2 is None else http2,
@@ -199,7 +77,7 @@ class Transport:
         for transport in {self._client._transport, *self._client._mounts.values()}:
             pool = getattr(transport, "_pool", None)
             if pool is not None:
-                pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
+                pool._network_backend = TimedBackend(pool._network_backend, self._clock)
 
     def __enter__(self) -> Transport:
         return self
@@ -235,7 +113,7 @@ class Transport:
 
     def _exchange(self, call: Call, hops: list[Hop]) -> tuple[Response, Call | None]:
         """One request and its answer; and the call that follows when the answer leads on."""
-        with _errors_of(call), _content(call) as (content, headers):
+        with errors_of(call), _content(call) as (content, headers):
             request = self._request(call, content, headers)
             answer = self._client.send(request, stream=True, auth=_no_auth, follow_redirects=False)
             try:
@@ -400,88 +278,3 @@ def _disk_errors(call: Call) -> Iterator[None]:
     except OSError as error:
         hint = "free some space, or make the folder writable"
         raise InputError(Problem(f"the body cannot be written: {error.strerror}", call.location, hint)) from None
-
-
-@contextmanager
-def _errors_of(call: Call) -> Iterator[None]:
-    """httpx's errors as ours: in plain words, with the host and nothing secret, and with what to do next."""
-    try:
-        yield
-    except (httpx.TransportError, httpx.DecodingError, httpcore.TimeoutException) as error:
-        raise _network_error(error, call) from None
-
-
-def _network_error(error: Exception, call: Call) -> NetworkError:
-    host = _shown_host(call.url)
-
-    def problem(message: str, hint: str, kind: str, *, sent: bool = True) -> NetworkError:
-        return NetworkError(Problem(message, call.location, hint), kind=kind, sent=sent)
-
-    if isinstance(error, (httpx.ConnectTimeout, httpcore.ConnectTimeout)):
-        message = f"{host} does not take the connection within {call.timeout:g} s"
-        return problem(message, "check the address, the network and the proxy", "timeout", sent=False)
-    if isinstance(error, (httpx.TimeoutException, httpcore.TimeoutException)):
-        message = f"{host} did not answer within {call.timeout:g} s"
-        return problem(message, "try again; `timeout: 60s` waits longer", "timeout")
-    if isinstance(error, httpx.ProxyError):
-        return problem(
-            f"the proxy refuses to reach {host}", "check `proxy`, its user and password", "connect", sent=False
-        )
-    causes = list(_causes(error))
-    failed = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
-    if failed is not None:
-        return problem(*_tls_words(failed, host), "tls", sent=not isinstance(error, httpx.ConnectError))
-    if isinstance(error, httpx.ConnectError):
-        return problem(*_connect_words(causes, host), "connect", sent=False)
-    if isinstance(error, httpx.DecodingError):
-        return problem(f"the body from {host} cannot be unpacked", "-vv shows its Content-Encoding", "protocol")
-    if isinstance(error, httpx.UnsupportedProtocol):
-        return problem("the address is not HTTP", "begin it with https://", "protocol", sent=False)
-    if isinstance(error, httpx.LocalProtocolError):
-        return problem(f"the request to {host} cannot be sent as HTTP", "check its method and headers", "protocol")
-    message = f"{host} ended the connection without a whole answer"
-    return problem(message, "is it an HTTP server? try again; `retry: 2` does so by itself", "protocol")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
-
-
-def _shown_host(url: str) -> str:
-    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
-    return authority.rpartition("@")[2]
-
-
-def _connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
-    import socket  # httpx has loaded it
-
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return f"the name {host.partition(':')[0]} is not found", "check its spelling, and the network"
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return f"{host} refuses the connection", "is the server running, and is the port right?"
-    return f"{host} cannot be reached", "check the network, and whether a proxy is needed"
-
-
-def _tls_words(error: ssl.SSLError, host: str) -> tuple[str, str]:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        said = (error.verify_message or "").rstrip(".")
-        if "expired" in said:
-            return f"the certificate of {host} has expired", "tell whoever runs it; check this machine's clock"
-        if "match" in said or "mismatch" in said.lower():
-            return f"the certificate of {host} is for another name", "check the address"
-        return (
-            f"the certificate of {host} is not trusted ({said})",
-            "name the authority that signed it: `tls: {ca: corp.pem}` in the environment",
-        )
-    reason = (error.reason or "").lower().replace("_", " ")
-    if "wrong version" in reason or "record layer" in reason:
-        return f"{host} does not speak TLS", "is it http:// there?"
-    if "certificate required" in reason or "handshake failure" in reason:
-        return (
-            f"{host} wants a client certificate, or other TLS ({reason})",
-            "`tls: {client-cert: me.pem, client-key: me.key}`",
-        )
-    return f"TLS with {host} failed{f' ({reason})' if reason else ''}", "check the address and the proxy"
