@@ -69,7 +69,7 @@ class Evaluation:
         return found
 
     def name(self, node: nodes.Name) -> Any:
-        name = self._written.variables.get(node.name, node.name)
+        name = node.name
         if name.startswith("$"):
             return self._lookup.dynamic(name)
         where = self._written.location(node.lineno)
@@ -149,7 +149,7 @@ class Evaluation:
             return self._slice(container, node.arg)
         key = self._present(node.arg)
         found = step_into(container, key)
-        if isinstance(found, Missing) and not (roots(node) & {self._stand_in(name) for name in self._guarded}):
+        if isinstance(found, Missing) and not (roots(node) & self._guarded):
             what = f"`{key}`" if isinstance(node.arg, nodes.Const) else "the item that is asked for"
             raise NoValue(
                 self._written.text,
@@ -162,9 +162,6 @@ class Evaluation:
                 ),
             )
         return found
-
-    def _stand_in(self, name: str) -> str:
-        return next((key for key, variable in self._written.variables.items() if variable == name), name)
 
     def _slice(self, container: Any, part: nodes.Slice) -> Any:
         bounds = [None if end is None else self._present(end) for end in (part.start, part.stop, part.step)]
@@ -208,7 +205,7 @@ class Evaluation:
     def test(self, node: nodes.Test) -> Any:
         if node.name in ("stale", "expiring"):
             assert isinstance(node.node, nodes.Name)
-            name = self._written.variables.get(node.node.name, node.node.name)
+            name = node.node.name
             within = STALE_WITHIN if node.name == "stale" else duration(node)
             return expires_within(name, within or 0.0, self._lookup)
         if node.name in GUARDS:
@@ -231,7 +228,7 @@ class Evaluation:
 
     def call(self, node: nodes.Call) -> Any:
         assert isinstance(node.node, nodes.Name)
-        name = self._written.variables.get(node.node.name, node.node.name)
+        name = node.node.name
         arguments = [self._present(argument) for argument in node.args]
         if name == "range":
             return filters.numbers(arguments)

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment
 from jinja2.filters import FILTERS
+from jinja2.lexer import TokenStream
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.tests import TESTS
@@ -30,7 +31,15 @@ FUNCTIONS = ("range", "any")
 
 
 class _Data(Environment):
-    """Jinja2's environment, reduced to plain data: filters that look into items find keys, never attributes."""
+    """Jinja2's environment, reduced to plain data: filters that look into items find keys, never attributes.
+
+    Its parser takes a list of tokens for a source: syntax.py makes them.
+    """
+
+    def _tokenize(
+        self, source: Any, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
+        return TokenStream(iter(source), name, filename)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         found = step_into(obj, argument)

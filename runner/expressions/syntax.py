@@ -1,7 +1,7 @@
 """From the text of an expression to Jinja2's tree of it, and every mistake with its column.
 
-Jinja2 reports lines only, so each token is handed to it on a line of its own: a line number is then a token, and a token
-has its column. Each variable is handed over under a stand-in name, so that hyphens and `$` can be part of it.
+Jinja2's parser is given our tokens in place of its lexer's: names may then hold hyphens and `$`. It reports lines only, so
+each token has a line of its own: a line number is then a token, and a token has its column.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.lexer import Token, operators
 from jinja2.parser import Parser
 
-from runner import dynamic
 from runner.errors import InputError, Location, Place, Problem, did_you_mean
 from runner.expressions.language import ENVIRONMENT, FUNCTIONS, GUARDS
 from runner.lookup import Name
-from runner.paths import KEYWORDS, token
+from runner.paths import token
 from runner.quantities import seconds
 
 _NOT_EXPRESSIONS = "only expressions stand in <<...>>: names, values, operators, filters, tests, `a if b else c`"
@@ -26,14 +27,13 @@ _NOT_EXPRESSIONS = "only expressions stand in <<...>>: names, values, operators,
 
 @dataclass(frozen=True)
 class Written:
-    """An expression as tokens: for each line that Jinja2 sees, its offset; and the variable behind each stand-in name."""
+    """An expression as tokens: for each line that Jinja2 is told of, the offset and the length of the token on it."""
 
     text: str
     place: Place
     offset: int
     offsets: tuple[int, ...]
     lengths: tuple[int, ...]
-    variables: dict[str, str]
 
     def location(self, line: int | None) -> Location:
         """The place of the token that Jinja2 saw on `line`; some of its nodes have none."""
@@ -43,9 +43,9 @@ class Written:
 
 def parse(text: str, place: Place, offset: int) -> tuple[Written, nodes.Expr, tuple[Name, ...]]:
     """The tokens of `text`, its tree, and the variables that it reads. Raises InputError with the column of each mistake."""
-    written, source = _tokens(text, place, offset)
+    written, tokens = _tokens(text, place, offset)
     try:
-        parser = Parser(ENVIRONMENT, source, state="variable")
+        parser = Parser(ENVIRONMENT, tokens)  # type: ignore[arg-type]  # see language.ENVIRONMENT
         node = parser.parse_expression()
         if not parser.stream.eos:
             parser.fail("something follows the expression", parser.stream.current.lineno)
@@ -57,60 +57,69 @@ def parse(text: str, place: Place, offset: int) -> tuple[Written, nodes.Expr, tu
         return written, node, tuple(_names(node, written))
     except TemplateSyntaxError as error:
         where = written.location(error.lineno)
-        message = _in_our_words(error.message or "", written)
+        message = _in_our_words(error.message or "")
         raise InputError(Problem(f"`<<{text}>>` is not an expression: {message}", where, _hint(text))) from None
     except RecursionError:
         raise InputError(Problem("the expression is nested too deeply", place.at(offset), "take it apart")) from None
 
 
-def _tokens(text: str, place: Place, offset: int) -> tuple[Written, str]:
-    """`text` cut into tokens, and what Jinja2 is given: a token a line, each variable under a stand-in name."""
-    pieces: list[str] = []
+def _tokens(text: str, place: Place, offset: int) -> tuple[Written, list[Token]]:
+    """`text` cut into tokens: as Jinja2's parser takes them, the number of each for its line."""
+    tokens: list[Token] = []
     offsets: list[int] = []
     lengths: list[int] = []
-    stand_ins: dict[str, str] = {}
-    position, before, last = 0, "", ""
-    while position < len(text):
+    position, end = 0, len(text.rstrip())
+    while position < end:
         match = token().match(text, position)
         if match is None:
-            if not text[position:].strip():
-                break
-            at = position + len(text[position:]) - len(text[position:].lstrip())
-            quote = text[at] in "'\""
-            message = "a quote in <<...>> is not closed" if quote else f"`{text[at]}` cannot stand in <<...>>"
-            hint = "close it" if quote else "write `\\<<` for a literal `<<`"
-            raise InputError(Problem(message, place.at(offset + at), hint))
-        position = match.end()
+            raise InputError(_no_token(text, position, place, offset))
         kind = match.lastgroup or ""
-        word = match[kind]
-        named = text[position:].lstrip().startswith("=") and not text[position:].lstrip().startswith("==")
-        pieces.append(_piece(kind, word, last, before, named, stand_ins))
-        if last == "." and kind == "name":
-            pieces[-2] = ""  # `.key` becomes `["key"]`
         offsets.append(match.start(kind))
-        lengths.append(len(word))
-        before, last = last, word
-    written = Written(text, place, offset, tuple(offsets), tuple(lengths), {v: k for k, v in stand_ins.items()})
-    return written, "\n".join(pieces)
+        lengths.append(len(match[kind]))
+        position = match.end()
+        line = len(offsets)
+        if kind == "name" and tokens and tokens[-1].type == "dot":  # `.key` is `["key"]`
+            tokens[-1:] = [
+                Token(line, "lbracket", "["),
+                Token(line, "string", match[kind]),
+                Token(line, "rbracket", "]"),
+            ]
+            continue
+        try:
+            tokens.append(Token(line, *_read(kind, match[kind])))
+        except ValueError:
+            where = place.at(offset + match.start(kind), len(match[kind]))
+            raise InputError(Problem("this is no number and no text", where, "mend its spelling")) from None
+    return Written(text, place, offset, tuple(offsets), tuple(lengths)), tokens
 
 
-def _piece(kind: str, word: str, last: str, before: str, named: bool, stand_ins: dict[str, str]) -> str:
-    if kind != "name" or last == "|" or last == "is" or (last == "not" and before == "is"):
-        return word
-    if last == ".":
-        return f'["{word}"]'
-    if word in KEYWORDS:
-        return "none" if word == "null" else word
-    if named and last in ("(", ","):
-        return word
-    return stand_ins.setdefault(word, f"v{len(stand_ins)}")
+def _no_token(text: str, position: int, place: Place, offset: int) -> Problem:
+    at = position + len(text[position:]) - len(text[position:].lstrip())
+    quote = text[at] in "'\""
+    message = "a quote in <<...>> is not closed" if quote else f"`{text[at]}` cannot stand in <<...>>"
+    hint = "close it" if quote else "write `\\<<` for a literal `<<`"
+    return Problem(message, place.at(offset + at), hint)
 
 
-def _in_our_words(message: str, written: Written) -> str:
-    """Jinja2's message with the variables' own names, and without its words for templates."""
+def _read(kind: str, word: str) -> tuple[str, Any]:
+    """The type and value of a token, as Jinja2's lexer would give them. Raises ValueError."""
+    if kind == "operator":
+        return operators[word], word
+    if kind == "name":
+        return "name", "none" if word == "null" else word
+    if kind == "string":
+        return "string", word[1:-1].encode("ascii", "backslashreplace").decode("unicode-escape")
+    if word[:2].lower() in ("0x", "0o", "0b"):
+        return "integer", int(word.replace("_", ""), 0)
+    if word.replace("_", "").isdigit():
+        return "integer", int(word.replace("_", ""))
+    return "float", float(word.replace("_", ""))
+
+
+def _in_our_words(message: str) -> str:
+    """Jinja2's message without its words for templates."""
     if "end of template" in message.partition(", expected")[0]:
         return "it ends too early"
-    message = re.sub(r"\bv\d+\b", lambda match: written.variables.get(match[0], match[0]), message)
     return message.replace("end of template", "the end").replace("\n", " ").rstrip(".")
 
 
@@ -151,13 +160,12 @@ def _faults(root: nodes.Expr, written: Written) -> Iterator[Problem]:
         elif isinstance(node, nodes.Test):
             yield from _test_faults(node, where)
         elif isinstance(node, nodes.Name):
-            name = written.variables.get(node.name, node.name)
-            if name.startswith("$") and not dynamic.is_known(name):
-                hint = did_you_mean(name, [f"${known}" for known in dynamic.NAMES], "see `zrun vars --dynamic`")
-                yield Problem(f"there is no dynamic value `{name}`", where, hint)
+            name = node.name
+            if name.startswith("$"):
+                yield from _dynamic_faults(name, where)
         elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and _is_private(node, written):
             yield Problem("no attribute may begin with `_`", where, f"for a key of a map write ['{node.arg.value}']")
-        elif isinstance(node, nodes.Call) and not _is_function(node, written):
+        elif isinstance(node, nodes.Call) and not _is_function(node):
             yield Problem(
                 "only functions can be called",
                 written.location(node.node.lineno),
@@ -165,6 +173,14 @@ def _faults(root: nodes.Expr, written: Written) -> Iterator[Problem]:
             )
         elif isinstance(node, nodes.CondExpr) and node.expr2 is None:
             yield Problem("this `if` has no `else`", where, "say what else: `a if b else ''`")
+
+
+def _dynamic_faults(name: str, where: Location) -> Iterator[Problem]:
+    from runner import dynamic  # late: few expressions hold a dynamic value
+
+    if not dynamic.is_known(name):
+        hint = did_you_mean(name, [f"${known}" for known in dynamic.NAMES], "see `zrun vars --dynamic`")
+        yield Problem(f"there is no dynamic value `{name}`", where, hint)
 
 
 def _test_faults(node: nodes.Test, where: Location) -> Iterator[Problem]:
@@ -192,10 +208,10 @@ def _is_private(node: nodes.Getitem, written: Written) -> bool:
     return isinstance(key, str) and key.startswith("_") and written.text[written.offsets[index]] not in "'\""
 
 
-def _is_function(node: nodes.Call, written: Written) -> bool:
+def _is_function(node: nodes.Call) -> bool:
     if not isinstance(node.node, nodes.Name) or node.dyn_args is not None or node.dyn_kwargs is not None or node.kwargs:
         return False
-    name = written.variables.get(node.node.name, node.node.name)
+    name = node.node.name
     return name in FUNCTIONS or name.startswith("$")
 
 
@@ -219,7 +235,7 @@ def _names(root: nodes.Expr, written: Written) -> Iterator[Name]:
             called.add(id(node.node))
     for node in _walk(root):
         if isinstance(node, nodes.Name) and id(node) not in called:
-            name = written.variables.get(node.name, node.name)
+            name = node.name
             if not name.startswith("$"):
                 yield Name(name, written.location(node.lineno), node.name in guarded)
 
