@@ -1,4 +1,4 @@
-"""The main job, whole: README's first command against the embedded Zoho, and what the issue of credentials is about."""
+"""The main job, whole: README's first command against the embedded Zoho, and what may go wrong with its tokens."""
 
 from __future__ import annotations
 
