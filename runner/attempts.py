@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner.collection import Retry
+from runner.credentials import MOST_LEGS, Auth
 from runner.errors import NetworkError
 from runner.exchange import Call, Exchange, Response
 from runner.results import StepResult
@@ -33,22 +34,42 @@ class Outside(Protocol):
     @property
     def send(self) -> Callable[[Call], Response]: ...
     @property
+    def allow(self) -> Callable[[Call], None]: ...
+    @property
     def sleep(self) -> Callable[[float], None]: ...
     @property
     def now(self) -> Callable[[], float]: ...
 
 
-def send(call: Call, retry: Retry | None, sent: Sent, reason: str, outside: Outside) -> Response:
-    """Send `call` until it is answered or `retry` is used up; each try goes into `sent`. Raises the last NetworkError."""
+def send(
+    call: Call, retry: Retry | None, sent: Sent, reason: str, outside: Outside, auth: Auth | None = None
+) -> Response:
+    """Send `call`, signed by `auth`, until its answer stands; each try goes into `sent`.
+
+    Raises the last NetworkError, and PolicyError before anything is sent that may not be.
+    """
+    response = _tried(call, retry, sent, reason, outside, auth)
+    for _ in range(MOST_LEGS):
+        why = auth.again(sent.exchanges[-1].call, response) if auth else None
+        if why is None:
+            break
+        response = _tried(call, retry, sent, why, outside, auth)
+    return response
+
+
+def _tried(call: Call, retry: Retry | None, sent: Sent, reason: str, outside: Outside, auth: Auth | None) -> Response:
+    """Send until there is an answer or `retry` is used up; each try is signed anew."""
     for attempt in range((retry.times if retry else 0) + 1):
         started = outside.now()
+        signed = auth.sign(call) if auth else call
+        outside.allow(signed)
         response: Response | None = None
         error: NetworkError | None = None
         try:
-            response = outside.send(call)
+            response = outside.send(signed)
         except NetworkError as failure:
             error = failure
-        sent.exchanges.append(Exchange(call, started, response, error, "retry" if attempt else reason))
+        sent.exchanges.append(Exchange(signed, started, response, error, "retry" if attempt else reason))
         pause = wait(call, retry, attempt, response, error, outside.now()) if retry else None
         if pause is None:
             break

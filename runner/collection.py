@@ -80,6 +80,18 @@ class Capture:
 
 
 @record
+class AuthSpec:
+    """How a request proves who sends it: an authentication scheme, and its settings by name, as written.
+
+    `scheme` is a word of files.fields.AUTH: bearer, basic, digest, api-key, header, oauth1, aws-sigv4, ntlm, oauth2.
+    """
+
+    scheme: str
+    location: Location
+    settings: Variables = field(default_factory=dict)
+
+
+@record
 class Renew:
     """When a response meets every expectation of `on`: run the request `run`, then send the original once more."""
 
@@ -151,6 +163,7 @@ class RequestSpec:
     path: tuple[Pair, ...] = ()
     query: tuple[Pair, ...] = ()
     headers: tuple[Pair, ...] = ()
+    auth: AuthSpec | None = None
     body: BodySpec | None = None
     cookies: bool = True
     follow_redirects: bool = True

@@ -36,6 +36,28 @@ class SecretSpec:
 
 
 @record
+class TokenNames:
+    """The variables that hold a provider's tokens."""
+
+    access: str = "access-token"
+    refresh: str = "refresh-token"
+    id: str = "id-token"
+
+
+@record
+class ProviderSpec:
+    """An OAuth 2.0 provider as written: an authorization server, and this client's registration there.
+
+    `settings` are those of files.fields.PROVIDER, by name; a list is one of texts. What they leave out, the preset says.
+    """
+
+    name: str
+    location: Location
+    settings: Variables
+    tokens: TokenNames = TokenNames()
+
+
+@record
 class Tls:
     """How to trust and to be trusted: a CA bundle and a client certificate (PEM files), relative to the file's folder."""
 
@@ -62,6 +84,7 @@ class Environment:
     variables: Variables = field(default_factory=dict)
     overlay: Variables = field(default_factory=dict)
     secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
+    providers: Mapping[str, ProviderSpec] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     tls: Tls = Tls()
     proxy: Tree = None

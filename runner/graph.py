@@ -43,6 +43,8 @@ def _all_reads(request: RequestSpec) -> Iterator[Name]:
     yield from tree.names(request.url)
     for pair in (*request.path, *request.query, *request.headers):
         yield from _pair_reads(pair)
+    for setting in request.auth.settings.values() if request.auth else ():
+        yield from tree.names(setting.value)
     if request.body:
         yield from _body_reads(request.body)
     yield from tree.names(request.save)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from runner import attempts, captures, errors, judgement, plan, render, tree
 from runner.attempts import Sent
-from runner.collection import RequestSpec
+from runner.collection import AuthSpec, RequestSpec
+from runner.credentials import Auth
 from runner.diagnosis import refused
-from runner.errors import InputError, NetworkError, PolicyError, Problem, ZrunError
+from runner.errors import CredentialsError, InputError, NetworkError, PolicyError, Problem, ZrunError
 from runner.exchange import Call, Response, all_secrets
 from runner.judgement import CheckResult
 from runner.plan import Plan, Step
@@ -26,7 +27,8 @@ class Ports:
     """The outside world, as a run needs it.
 
     `send` raises NetworkError or PolicyError; `allow` raises PolicyError when a call's secrets may not go to its host;
-    `keep` writes captured values durably before it returns; `started` hears of each request before it is sent.
+    `keep` writes captured values durably before it returns; `started` hears of each request before it is sent. `credentials`
+    gives what signs a request; it tells of the token requests that it makes on the way, each as a step of its own.
     """
 
     send: Callable[[Call], Response]
@@ -35,6 +37,7 @@ class Ports:
     sleep: Callable[[float], None]
     now: Callable[[], float]
     started: Callable[[Step, int, int], None]
+    credentials: Callable[[AuthSpec, Scope, Callable[[StepResult], None]], Auth]
 
 
 @dataclass
@@ -160,7 +163,7 @@ class Session:
             response = self._answer(request, scope, sent, renewing)
             captured = self._capture(request, scope, response, sent)
             checks = self._judge(request, scope, response)
-        except (NetworkError, PolicyError, InputError) as error:
+        except (NetworkError, PolicyError, InputError, CredentialsError) as error:
             return self._failed(request, started, error, sent)
         problems = tuple(result.problem for result in captured if result.problem)
         passed = not problems and all(check.passed for check in checks)
@@ -190,10 +193,12 @@ class Session:
     def _answer(self, request: RequestSpec, scope: Scope, sent: Sent, renewing: bool) -> Response:
         """The response that counts: after retries, after one renewal at most, after `until`."""
 
+        auth = self.ports.credentials(request.auth, scope, sent.renewed.append) if request.auth else None
+
         def once(reason: str) -> Response:
-            call = render.call(request, scope)
-            self.ports.allow(call)
-            return attempts.send(call, request.retry, sent, reason, self.ports)
+            if auth:
+                auth.prepare()
+            return attempts.send(render.call(request, scope), request.retry, sent, reason, self.ports, auth)
 
         response = once("")
         if request.renew and not renewing and _all_hold(request.renew.on, response, scope):

@@ -39,6 +39,7 @@ LAYERS: dict[str, int] = {
     "policy": 3,
     "diagnosis": 3,
     "results": 3,
+    "credentials": 3,
     "redact": 3,
     "redirects": 3,
     "bodies": 3,
@@ -46,7 +47,7 @@ LAYERS: dict[str, int] = {
     "captures": 4,
     "session": 4,
 }
-EDGES = ("transport", "files", "secret_sources", "reporters", "sandbox")
+EDGES = ("transport", "files", "secret_sources", "auth", "reporters", "sandbox")
 SHELL = ("cli", "__main__")
 HOMES = {
     "httpx": "transport",
@@ -125,6 +126,7 @@ def test_a_late_import_says_why() -> None:
 
 # Where a secret is unmasked, and how often: where it is used, kept, compared or masked. One more place is a decision.
 REVEALED = {
+    "auth.signed": 2,
     "captures": 2,
     "cli.dry": 2,
     "cli.run": 1,

@@ -71,7 +71,7 @@ requests:
     get: 127.0.0.1/
     capture: {x: jsn $.a}
     retry: {times: many}
-    auth: {bearer: x}
+    auth: {beerer: x}
 """
 
 EXPECTED = [
@@ -92,7 +92,7 @@ EXPECTED = [
     ("30:10", "does not begin with http", "whole URL"),
     ("31:18", "`jsn` is not a query", "did you mean `json`?"),
     ("32:20", "is a number", None),
-    ("33:5", "`auth` is not supported yet", "header"),
+    ("33:12", "there is no authentication scheme `beerer`", "bearer"),
 ]
 
 

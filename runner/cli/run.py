@@ -6,12 +6,14 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from runner import errors, plan, preflight, tree
 from runner.cli import options, screen
 from runner.cli.assemble import Assembly, Given, begun
+from runner.collection import AuthSpec
+from runner.credentials import Auth
 from runner.environment import Tls
 from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call, Response, Unreadable
@@ -20,7 +22,7 @@ from runner.quantities import seconds
 from runner.reporters import Reporter
 from runner.reporters.text import Text
 from runner.results import RunResult, StepResult
-from runner.scope import Captured
+from runner.scope import Captured, Scope
 from runner.session import Ports, Session
 from runner.values import Secret
 
@@ -190,13 +192,18 @@ def _ports(assembly: Assembly, timeout: float | None, reporter: Reporter, *, sav
     def started(step: Step, index: int, total: int) -> None:
         reporter.started(step.request.id, step.request.title, index, total)
 
+    def credentials(spec: AuthSpec, scope: Scope, _told: Callable[[StepResult], None]) -> Auth:
+        from runner import auth  # late: many collections write their credentials into headers
+
+        return auth.make(spec, scope)
+
     with Transport(
         tls=assembly.environment.tls if assembly.environment else Tls(),
         proxy=_proxy(assembly),
         may_send=assembly.policy.may_send,
         progress=reporter.progress,
     ) as transport:
-        yield Ports(send, assembly.policy.check, keep, time.sleep, assembly.now, started)
+        yield Ports(send, assembly.policy.check, keep, time.sleep, assembly.now, started, credentials)
 
 
 def _proxy(assembly: Assembly) -> str | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.collection import Variable
-from runner.environment import Environment, SecretSource, SecretSpec, Tls
+from runner.environment import Environment, ProviderSpec, SecretSource, SecretSpec, Tls
 from runner.errors import InputError, Location, Problem, Source, did_you_mean
 from runner.files import document, fields
+from runner.files.credentials import read_providers
 from runner.files.document import Node
 from runner.files.forms import Form
 from runner.tree import Tree
@@ -27,6 +28,7 @@ class _Layers:
     variables: dict[str, Variable] = field(default_factory=dict)
     overlay: dict[str, Variable] = field(default_factory=dict)
     secrets: dict[str, SecretSpec] = field(default_factory=dict)
+    providers: dict[str, ProviderSpec] = field(default_factory=dict)
     hosts: list[str] = field(default_factory=list)
     tls: Tls = field(default_factory=Tls)
     proxy: Tree = None
@@ -65,7 +67,8 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
         paths=tuple(layers.paths),
         variables=layers.variables,
         overlay=layers.overlay,
-        secrets=layers.secrets,
+        secrets={**_token_secrets(layers), **layers.secrets},
+        providers=layers.providers,
         hosts=tuple(dict.fromkeys(layers.hosts)),
         tls=layers.tls,
         proxy=layers.proxy,
@@ -134,6 +137,7 @@ def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...],
     if "hosts" in found:
         layers.hosts.extend(_hosts(found["hosts"], form))
     _read_secrets(found.get("secrets"), path, layers, form, private=private)
+    layers.providers.update((provider.name, provider) for provider in read_providers(found.get("oauth2"), form))
     if "tls" in found:
         layers.tls = _tls(found["tls"], path.parent, form)
     if "proxy" in found:
@@ -186,6 +190,16 @@ def _read_secrets(node: Node | None, path: Path, layers: _Layers, form: Form, *,
             form.wrong(key, f"`{key.key}` is declared under `variables` too", hint)
         if sources or key.key not in layers.secrets:
             layers.secrets[key.key] = SecretSpec(key.key, key.location, tuple(sources))
+
+
+def _token_secrets(layers: _Layers) -> dict[str, SecretSpec]:
+    """A provider's tokens are secrets that nobody needs to declare."""
+    names = {
+        name: provider.location
+        for provider in layers.providers.values()
+        for name in (provider.tokens.access, provider.tokens.refresh, provider.tokens.id)
+    }
+    return {name: SecretSpec(name, place) for name, place in names.items() if name not in layers.variables}
 
 
 def _is_null(node: Node) -> bool:

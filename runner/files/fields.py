@@ -96,6 +96,73 @@ _INHERITED: Fields = {
 }
 DEFAULTS: Fields = dict(_INHERITED)
 
+# scheme -> its settings. The one in AUTH_SHORT may be written alone: `auth: {bearer: <<token>>}`.
+AUTH: dict[str, Fields] = {
+    "bearer": {"token": (TEXT, "Sent as `Authorization: Bearer ...` (RFC 6750).")},
+    "basic": {
+        "username": (SCALAR, "RFC 7617; it holds no colon."),
+        "password": (SCALAR, "May be left out."),
+    },
+    "digest": {
+        "username": (SCALAR, "RFC 7616: answers the server's challenge."),
+        "password": (SCALAR, "Never sent as it is."),
+    },
+    "api-key": {
+        "name": (TEXT, "What the header field, query parameter or cookie is called. Default: X-API-Key."),
+        "value": (SCALAR, "The key."),
+        "in": ({"enum": ["header", "query", "cookie"]}, "Default: header."),
+    },
+    "header": {
+        "name": (TEXT, "The header field. Default: Authorization."),
+        "prefix": (TEXT, "The word before the value: Zoho-oauthtoken, Token."),
+        "value": (SCALAR, "The credential."),
+    },
+    "oauth1": {
+        "consumer-key": (SCALAR, "RFC 5849: the client's identifier."),
+        "consumer-secret": (SCALAR, "The client's shared secret."),
+        "token": (SCALAR, "The access token."),
+        "token-secret": (SCALAR, "Its shared secret."),
+        "signature-method": (
+            {"enum": ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"]},
+            "Default: HMAC-SHA1.",
+        ),
+        "private-key": (TEXT, "A PEM key, for the RSA methods."),
+        "realm": (TEXT, "Stands in the header, not in the signature."),
+        "callback": (TEXT, "oauth_callback, when temporary credentials are asked for."),
+        "verifier": (TEXT, "oauth_verifier, when token credentials are asked for."),
+        "in": ({"enum": ["header", "query", "body"]}, "Where the parameters go. Default: header."),
+        "body-hash": (FLAG, "Sign a body that is no form, too (oauth_body_hash)."),
+    },
+    "aws-sigv4": {
+        "access-key": (SCALAR, "The access key's id."),
+        "secret-key": (SCALAR, "The secret access key."),
+        "session-token": (SCALAR, "Of temporary credentials."),
+        "region": (TEXT, "us-east-1, ... Default: from an amazonaws.com host."),
+        "service": (TEXT, "execute-api, s3, ... Default: from an amazonaws.com host."),
+        "in": ({"enum": ["header", "query"]}, "query makes a presigned URL. Default: header."),
+    },
+    "ntlm": {
+        "username": (SCALAR, "DOMAIN\\name or name. Needs the extra `ntlm`."),
+        "password": (SCALAR, "Never sent as it is."),
+        "domain": (TEXT, "When it does not stand in the username."),
+        "workstation": (TEXT, "What this machine is called."),
+    },
+    "oauth2": {"provider": (TEXT, "The name of a provider under `oauth2` in the environment.")},
+}
+AUTH_SHORT = {"bearer": "token", "oauth2": "provider"}
+# Settings without which a scheme cannot be.
+AUTH_NEEDED = {
+    "bearer": ("token",),
+    "basic": ("username",),
+    "digest": ("username", "password"),
+    "api-key": ("value",),
+    "header": ("value",),
+    "oauth1": ("consumer-key",),
+    "aws-sigv4": ("access-key", "secret-key"),
+    "ntlm": ("username", "password"),
+    "oauth2": ("provider",),
+}
+
 REQUEST: Fields = {
     **{method: (TEXT, f"{method.upper()} this URL.") for method in METHODS},
     "method": (TEXT, "Any other method; with `url`."),
@@ -105,6 +172,7 @@ REQUEST: Fields = {
     "tags": (NAMES, "For selection. `never`: it runs only when its id is named with -r."),
     "skip": (either(FLAG, TEXT), "true, or the reason: do not run it."),
     "when": (either(FLAG, TEMPLATE), "Run it only when this is true: <<access-token is stale>>."),
+    "auth": (ref("auth"), "How to prove who sends it; `none`: not at all, whatever its folders say."),
     "path": (ref("pairs"), "Fills :name or {name} in the URL, percent-encoded."),
     "json": (ANYTHING, "A JSON body."),
     "form": (ref("pairs"), "A body of form fields (application/x-www-form-urlencoded)."),
@@ -132,6 +200,7 @@ FOLDER: Fields = {
     "tags": (NAMES, "Tags of all its requests."),
     "variables": (ref("variables"), "Variables of its requests."),
     "defaults": (ref("defaults"), "What each of its requests inherits."),
+    "auth": (ref("auth"), "How its requests prove who sends them."),
     "requests": (ref("requests"), "Requests and folders, in order; the key is the id."),
 }
 COLLECTION: Fields = {
@@ -150,6 +219,60 @@ TLS: Fields = {
     "client-cert": (TEXT, "Your certificate (PEM)."),
     "client-key": (TEXT, "Its key, when it is in another file (PEM)."),
 }
+GRANTS = (
+    "authorization_code",
+    "client_credentials",
+    "password",
+    "device_code",
+    "refresh_token",
+    "jwt-bearer",
+    "token-exchange",
+)
+CLIENT_AUTH = ("basic", "post", "private_key_jwt", "none")
+PRESETS = ("zoho", "google", "microsoft", "github", "salesforce", "hubspot", "generic")
+PARAMETERS: Schema = {"type": "object", "additionalProperties": either(SCALAR, {"type": "array", "items": SCALAR})}
+PROVIDER: Fields = {
+    "preset": ({"enum": list(PRESETS)}, "Fills in what is known of this provider. Default: generic."),
+    "grant": ({"enum": list(GRANTS)}, "How the first token is got (RFC 6749, 7523, 8628, 8693)."),
+    "client-id": (TEXT, "This client's identifier."),
+    "client-secret": (TEXT, "Its secret, from `secrets`: <<client-secret>>."),
+    "client-auth": ({"enum": list(CLIENT_AUTH)}, "How the client authenticates at the token endpoint. Default: basic."),
+    "private-key": (TEXT, "A PEM key, for private_key_jwt and jwt-bearer."),
+    "key-id": (TEXT, "The `kid` of that key."),
+    "algorithm": (TEXT, "The JWS algorithm: RS256, PS256, ES256, EdDSA, ... Default: by the kind of key."),
+    "issuer": (TEXT, "The issuer's URL: endpoints are discovered there (RFC 8414, OpenID Connect Discovery)."),
+    "token-url": (TEXT, "The token endpoint."),
+    "authorization-url": (TEXT, "The authorization endpoint."),
+    "device-url": (TEXT, "The device authorization endpoint (RFC 8628)."),
+    "revocation-url": (TEXT, "The revocation endpoint (RFC 7009)."),
+    "introspection-url": (TEXT, "The introspection endpoint (RFC 7662)."),
+    "redirect-uri": (TEXT, "Where a browser is sent back to. Default: a free port of http://127.0.0.1."),
+    "scopes": (NAMES, "What the token is for."),
+    "audience": (NAMES, "Whom the token is for."),
+    "resource": (NAMES, "The resources that the token is for (RFC 8707)."),
+    "username": (TEXT, "For the grant `password`."),
+    "password": (TEXT, "For the grant `password`."),
+    "subject": (TEXT, "For the grant jwt-bearer: whom the token is for. Default: the client."),
+    "assertion": (TEXT, "For the grant jwt-bearer: an assertion made elsewhere, in place of a private key."),
+    "subject-token": (TEXT, "For the grant token-exchange: the token to exchange."),
+    "subject-token-type": (TEXT, "Its type, a URI. Default: an access token."),
+    "actor-token": (TEXT, "For the grant token-exchange: who acts."),
+    "actor-token-type": (TEXT, "Its type, a URI."),
+    "requested-token-type": (TEXT, "What to exchange for, a URI."),
+    "grant-token": (TEXT, "A code that was made by hand: Zoho's self client."),
+    "accounts-domain": (TEXT, "Zoho's accounts server. Default: <<accounts-domain>>."),
+    "organization": (TEXT, "Zoho's `soid` for client_credentials: ZohoCRM.<zgid>."),
+    "tenant": (TEXT, "Microsoft's tenant. Default: common."),
+    "domain": (TEXT, "Salesforce's login domain. Default: login.salesforce.com."),
+    "authorization-params": (PARAMETERS, "More parameters of the authorization request."),
+    "token-params": (PARAMETERS, "More parameters of each token request."),
+    "header": (TEXT, "The header field that carries the token. Default: Authorization."),
+    "prefix": (TEXT, "The word before the token. Default: Bearer."),
+    "refresh-before": (DURATION, "How long before it expires a token is renewed. Default: 5m."),
+    "token-prefix": (TEXT, "Put before access-token, refresh-token and id-token: needed by a second provider."),
+    "dpop": (FLAG, "Bind tokens to a key of this machine (RFC 9449). Needs the extra `jose`."),
+    "budget": ({"type": ["string", "null"]}, "How many tokens may be asked for, and in which time: 10 in 10m."),
+}
 ENVIRONMENT: Fields = {
     "name": (TEXT, "For people."),
     "description": (TEXT, "For people."),
@@ -160,6 +283,10 @@ ENVIRONMENT: Fields = {
         {"type": ["object", "null"], "additionalProperties": ref("source")},
         "Where each secret comes from; nothing: a request captures it.",
     ),
+    "oauth2": (
+        {"type": ["object", "null"], "additionalProperties": ref("provider")},
+        "OAuth 2.0 providers by name, for `auth: {oauth2: NAME}`.",
+    ),
     "tls": (ref("tls"), "Whom to trust, and how to be trusted."),
     "proxy": (TEXT, "The proxy's URL."),
     "sandbox": ({"const": "zoho"}, "Start the embedded Zoho for the run."),
@@ -167,7 +294,6 @@ ENVIRONMENT: Fields = {
 
 # Known words of the format that this version cannot do yet, and what to do meanwhile.
 LATER = {
-    "auth": "put the credentials into a header: `headers: {Authorization: Bearer <<access-token>>}`",
     "data": "run the collection once for each row with --var",
     "keyring": "use {env: NAME} or {file: PATH}",
     "command": "run the command yourself and give its output as {env: NAME}",
@@ -197,6 +323,8 @@ def definitions() -> dict[str, Schema]:
         "expected": {
             "description": f"A value to be equal to, or a map of predicates: {', '.join(PREDICATES)}.",
         },
+        "auth": either({"enum": ["none", None]}, *map(_scheme, AUTH)),
+        "provider": closed(PROVIDER),
         "renew": closed(RENEW, required=["on", "run"]),
         "retry": closed(RETRY, required=["times"]),
         "until": {"type": "object", "properties": closed(UNTIL)["properties"]},
@@ -219,6 +347,12 @@ def definitions() -> dict[str, Schema]:
         "tls": closed(TLS),
         "source": either(SCALAR, closed(SOURCE), {"type": "array", "items": either(SCALAR, closed(SOURCE))}),
     }
+
+
+def _scheme(name: str) -> Schema:
+    settings = closed(AUTH[name], required=list(AUTH_NEEDED[name]))
+    whole = either(SCALAR, settings) if name in AUTH_SHORT else settings
+    return {"type": "object", "properties": {name: whole}, "required": [name], "additionalProperties": False}
 
 
 def _two_of(names: tuple[str, ...]) -> list[Schema]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from runner.collection import Collection, Need, Renew, RequestSpec
 from runner.errors import InputError, Problem, did_you_mean
 from runner.files import document, fields
+from runner.files.credentials import read_auth
 from runner.files.document import Node
 from runner.files.forms import Form
 from runner.files.requests import Surroundings, read_request
@@ -110,6 +111,7 @@ def _inside(found: dict[str, Node], around: Surroundings, form: Form) -> Surroun
         (*around.layers, form.variables(found.get("variables"))),
         (*around.tags, *tags),
         around.folder,
+        read_auth(found["auth"], form) if "auth" in found else around.auth,
     )
 
 

@@ -153,6 +153,11 @@ class Form:
             hint = "letters, digits, hyphens and underscores, beginning with a letter; no word of expressions"
             self.wrong(key, f"`{key.key}` cannot be a variable's name", hint)
 
+    def variable_name_of(self, name: str, key: Node) -> None:
+        """As `variable_name`, of a name that `key` leads to."""
+        if not _is_name(name):
+            self.wrong(key, f"`{name}` cannot be a variable's name", "letters, digits, hyphens and underscores")
+
     def variables(self, node: Node | None) -> dict[str, Variable]:
         found: dict[str, Variable] = {}
         for key, value in self.pairs(node, "`variables`") if node else ():

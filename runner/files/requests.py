@@ -9,6 +9,7 @@ from typing import Any
 
 from runner import predicates, queries
 from runner.collection import (
+    AuthSpec,
     Capture,
     ForEach,
     Need,
@@ -22,6 +23,7 @@ from runner.collection import (
 )
 from runner.errors import InputError, nearest
 from runner.files import fields
+from runner.files.credentials import overridden, read_auth
 from runner.files.document import Node
 from runner.files.forms import Form
 from runner.files.request_bodies import read_body
@@ -40,6 +42,7 @@ class Surroundings:
     layers: tuple[Variables, ...] = ()
     tags: tuple[str, ...] = ()
     folder: Path = Path()
+    auth: AuthSpec | None = None
 
 
 def read_request(request_id: str, key: Node, node: Node, around: Surroundings, form: Form) -> RequestSpec:
@@ -55,6 +58,7 @@ def read_request(request_id: str, key: Node, node: Node, around: Surroundings, f
         if name in given:
             optional[name.replace("-", "_")] = read(form, given[name], f"`{name}`")
     when = own.get("when")
+    headers = _merged("headers", around, own, form)
     return RequestSpec(
         id=request_id,
         location=key.location,
@@ -69,7 +73,8 @@ def read_request(request_id: str, key: Node, node: Node, around: Surroundings, f
         when_location=when.location if when else None,
         path=form.name_pairs(own["path"], "path parameters") if "path" in own else (),
         query=_merged("query", around, own, form),
-        headers=_merged("headers", around, own, form),
+        headers=headers,
+        auth=_auth(own, headers, around, form),
         body=read_body(own, form),
         save=_save(own.get("response"), form),
         expect=_expectations_of(around, own, form),
@@ -153,6 +158,17 @@ def _merged(name: str, around: Surroundings, own: dict[str, Node], form: Form) -
                 key = str(pair.name)
                 found[key.lower() if name == "headers" else key] = pair
     return tuple(found.values())
+
+
+def _auth(own: dict[str, Node], headers: tuple[Pair, ...], around: Surroundings, form: Form) -> AuthSpec | None:
+    """The request's own, else its folder's. A header that the request sends anyway is stronger than an inherited one."""
+    auth = read_auth(own["auth"], form) if "auth" in own else around.auth
+    written = overridden(auth, headers) if auth else None
+    if written is None:
+        return auth
+    if "auth" in own:
+        form.wrong(written.location, f"`auth` would write the header `{written.name}` too", "keep one of them")
+    return None
 
 
 def _expectations_of(around: Surroundings, own: dict[str, Node], form: Form) -> tuple[Expectation, ...]:

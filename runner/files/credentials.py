@@ -1,0 +1,95 @@
+"""Authentication as written: the `auth` of collections, folders and requests, and an environment's OAuth 2.0 providers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.collection import AuthSpec, Pair, Variable
+from runner.environment import ProviderSpec, TokenNames
+from runner.errors import did_you_mean
+from runner.files import fields
+from runner.files.document import Node
+from runner.files.fields import Fields
+from runner.files.forms import Form
+
+_FORMS = "write `auth: {bearer: <<token>>}`, `auth: {oauth2: NAME}` or `auth: none`"
+
+
+def read_auth(node: Node, form: Form) -> AuthSpec | None:
+    """The scheme under `auth`; None for `none`, and for one with a mistake, which is told."""
+    if node.kind == "scalar" and node.value in ("none", None):
+        return None
+    if node.kind != "map" or len(node.pairs) != 1:
+        known = {"none", *fields.AUTH}
+        hint = did_you_mean(str(node.value), known, _FORMS) if node.kind == "scalar" else _FORMS
+        form.wrong(node, "`auth` is one scheme, or none", hint)
+        return None
+    key, value = node.pairs[0]
+    scheme = key.key
+    if scheme not in fields.AUTH:
+        hint = did_you_mean(scheme, fields.AUTH, f"there is: none, {', '.join(fields.AUTH)}")
+        form.wrong(key, f"there is no authentication scheme `{scheme}`", hint)
+        return None
+    known_settings = fields.AUTH[scheme]
+    if value.kind == "scalar" and value.value is not None and scheme in fields.AUTH_SHORT:
+        name = fields.AUTH_SHORT[scheme]
+        settings = {name: Variable(name, form.tree(value), value.location)}
+    else:
+        settings = _settings(value, known_settings, f"`{scheme}`", form)
+    for name in fields.AUTH_NEEDED[scheme]:
+        if name not in settings:
+            form.wrong(key, f"`{scheme}` needs `{name}`", f"add `{name}:`")
+    return AuthSpec(scheme, key.location, settings)
+
+
+def header_of(auth: AuthSpec) -> str | None:
+    """The header field that `auth` writes, in lower case; None when it writes none, or a template names it."""
+    place = auth.settings.get("in")
+    if place is not None and place.value != "header":
+        return "cookie" if place.value == "cookie" else None
+    if auth.scheme in ("api-key", "header"):
+        name = auth.settings.get("name")
+        if name is None:
+            return "x-api-key" if auth.scheme == "api-key" else "authorization"
+        return name.value.lower() if isinstance(name.value, str) else None
+    return "authorization"
+
+
+def overridden(auth: AuthSpec, headers: tuple[Pair, ...]) -> Pair | None:
+    """The header that the request writes itself, where `auth` would write it."""
+    name = header_of(auth)
+    return next((pair for pair in headers if isinstance(pair.name, str) and pair.name.lower() == name), None)
+
+
+def read_providers(node: Node | None, form: Form) -> Iterator[ProviderSpec]:
+    """The providers under `oauth2`."""
+    taken: dict[str, str] = {}
+    for key, value in form.pairs(node, "`oauth2`") if node else ():
+        name = key.key
+        settings = _settings(value, fields.PROVIDER, f"the provider `{name}`", form)
+        written = value.get("token-prefix") if value.kind == "map" else None
+        prefix = form.plain(written, "`token-prefix`") if written is not None else ""
+        tokens = _token_names(prefix)
+        form.variable_name_of(tokens.access, key)
+        if tokens.access in taken:
+            hint = f"add `token-prefix: {name}` here: the tokens are then {name}-access-token and so on"
+            form.wrong(key, f"`{taken[tokens.access]}` and `{name}` would keep their tokens under the same names", hint)
+        taken[tokens.access] = name
+        yield ProviderSpec(name, key.location, settings, tokens)
+
+
+def _token_names(prefix: str) -> TokenNames:
+    before = f"{prefix}-" if prefix else ""
+    return TokenNames(f"{before}access-token", f"{before}refresh-token", f"{before}id-token")
+
+
+def _settings(node: Node, known: Fields, what: str, form: Form) -> dict[str, Variable]:
+    """Settings by name; a word that is not among those that its field allows is a mistake."""
+    found: dict[str, Variable] = {}
+    for name, value in form.fields(node, known, what).items():
+        words = known[name][0].get("enum")
+        if words and not (isinstance(value.value, str) and (value.value in words or "<<" in value.value)):
+            hint = did_you_mean(str(value.value), words, f"one of: {', '.join(words)}")
+            form.wrong(value, f"`{name}` has no such word", hint)
+        found[name] = Variable(name, form.tree(value), value.location)
+    return found
