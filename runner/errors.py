@@ -118,9 +118,13 @@ class NetworkError(ZrunError):
 
 
 class CredentialsError(ZrunError):
-    """The credentials were refused."""
+    """The credentials were refused. `dead` tells that they will be refused for ever: expired, revoked or used."""
 
     exit_code = CREDENTIALS
+
+    def __init__(self, problems: Problem | Iterable[Problem], *, dead: bool = False) -> None:
+        super().__init__(problems)
+        self.dead = dead
 
 
 class PolicyError(ZrunError):

@@ -7,7 +7,7 @@ No type here knows the HTTP library. Header names keep the case in which they we
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -50,7 +50,8 @@ class Call:
 
     `content` is the body: bytes, a file to stream, parts of a multipart body, or None. A Content-Type stands in
     `headers` already (but for multipart, whose boundary the transport makes). `secrets` are all secrets that went into
-    it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown.
+    it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown. `journal` is given each
+    piece of the answer as it comes off the wire, before anybody else: for an answer that cannot be had twice.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Call:
     secrets: frozenset[Secret] = frozenset()
     location: Location | None = None
     masked_url: str = ""
+    journal: Callable[[bytes], None] | None = None
 
 
 @record

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from runner import graph, render
-from runner.collection import Collection, RequestSpec
+from runner.collection import AuthSpec, Collection, RequestSpec
 from runner.environment import Environment, SecretSpec
 from runner.errors import InputError, PolicyError, Problem, did_you_mean, nearest
 from runner.exchange import Call
@@ -55,7 +55,22 @@ def static(
     found.extend(_missing_files(collection))
     if environment:
         found.extend(_missing_tls(environment))
+        found.extend(_unknown_providers(collection, environment))
     return found
+
+
+def _unknown_providers(collection: Collection, environment: Environment) -> Iterator[Problem]:
+    file = environment.paths[-1].name if environment.paths else "the environment"
+    told: set[str] = set()
+    for request in collection:
+        written = request.auth.settings.get("provider") if request.auth else None
+        if written is None or not isinstance(written.value, str) or written.value in environment.providers:
+            continue
+        if str(written.location) not in told:
+            told.add(str(written.location))
+            declare = f"declare it in {file}: `oauth2: {{{written.value}: {{preset: ...}}}}`"
+            hint = did_you_mean(written.value, environment.providers, declare)
+            yield Problem(f"no OAuth 2.0 provider `{written.value}` is declared", written.location, hint)
 
 
 def _name_problem(
@@ -133,10 +148,12 @@ def before(
     policy: Policy,
     missing: Callable[[SecretSpec], Problem],
     asks: Callable[[SecretSpec], bool],
+    ready: Callable[[AuthSpec, Scope], Findings],
 ) -> Findings:
-    """What this run would stumble over: addresses, hosts, and secrets that no source gives.
+    """What this run would stumble over: addresses, hosts, secrets that no source gives, providers that give no token.
 
-    `missing` words the absence of a secret; `asks` tells whether a person can be asked for it.
+    `missing` words the absence of a secret; `asks` tells whether a person can be asked for it; `ready` looks at an
+    authentication that needs more than its settings.
     """
     problems: dict[str, Problem] = {}
     refusals: dict[str, Problem] = {}
@@ -158,6 +175,12 @@ def before(
             elif step.verdict == "run":
                 prompts[name] = spec
         _look_at_address(step.request, view, policy, names.keys() & secrets.keys(), problems, refusals)
+        if step.request.auth:
+            findings = ready(step.request.auth, view)
+            problems.update((str(problem), problem) for problem in findings.problems)
+            refusals.update((str(problem), problem) for problem in findings.refusals)
+            if step.verdict == "run":
+                prompts.update((spec.name, spec) for spec in findings.prompts)
         coming.update(capture.name for capture in step.request.capture)
     return Findings(tuple(problems.values()), tuple(refusals.values()), tuple(prompts.values()))
 

@@ -185,6 +185,11 @@ class Scope:
         captured = self.captured(name)
         return None if captured is None or captured.expires_at is None else captured.expires_at - self.now()
 
+    @property
+    def environment(self) -> Environment | None:
+        """The environment whose variables these are."""
+        return self._sources.environment
+
     def now(self) -> float:
         """See lookup.Lookup."""
         return self._sources.now()

@@ -162,10 +162,10 @@ def test_a_mistake_is_told_at_its_place(text: str, place: str, message: str) -> 
     ids=["alias bomb", "itself", "10 MB", "brackets", "braces", "dashes"],
 )  # fmt: skip
 def test_a_hostile_file_is_refused_in_time(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InputError) as caught:
         read(text)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     assert caught.value.problems[0].location or caught.value.problems[0].hint
 
 

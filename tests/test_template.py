@@ -244,10 +244,10 @@ def test_all_mistakes_of_a_text_are_told_at_once() -> None:
     ],
 )
 def test_hostile_expressions_are_refused_in_time(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InputError) as caught:
         render(text)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     assert caught.value.problems[0].location
 
 
@@ -255,10 +255,10 @@ def test_hostile_expressions_are_refused_in_time(text: str) -> None:
     "text", ["<<a " * 16_000, "<<" * 30_000, "<<'" * 20_000, "<" * 60_000, "<<" + "a" * 60_000 + ">>"]
 )
 def test_scanning_is_linear(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with suppress(InputError):
         parse(text, Line())
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_the_longest_expression_is_bounded() -> None:

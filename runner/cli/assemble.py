@@ -80,6 +80,22 @@ def begun(path: Path, given: Given, elsewhere: Iterable[str] = ()) -> Iterator[A
     `elsewhere` are names that count as known though no environment is given.
     """
     collection, environment, mistakes = read(path, given.environments)
+    with _assembled(collection, environment, given) as assembly:
+        if mistakes:
+            raise InputError([*mistakes, *preflight.static(collection, environment, assembly.scope, elsewhere)])
+        yield assembly
+
+
+@contextmanager
+def opened(given: Given) -> Iterator[Assembly]:
+    """As `begun`, of the environments alone: for what needs no collection. Raises InputError."""
+    environment = reader.read_environment(given.environments, Path.cwd() / "collections")
+    with _assembled(Collection("", Path(), ()), environment, given) as assembly:
+        yield assembly
+
+
+@contextmanager
+def _assembled(collection: Collection, environment: Environment | None, given: Given) -> Iterator[Assembly]:
     redactor = Redactor()
     state = State(environment.root, environment.id) if environment else None
     vault = Vault(environment, redactor)
@@ -100,8 +116,6 @@ def begun(path: Path, given: Given, elsewhere: Iterable[str] = ()) -> Iterator[A
     for captured in sources.captured.values():
         redactor.add_all(secrets_in(captured.value))
     scope = Scope(sources, (collection.variables,))
-    if mistakes:
-        raise InputError([*mistakes, *preflight.static(collection, environment, scope, elsewhere)])
     with ExitStack() as stack:
         yield Assembly(
             collection,

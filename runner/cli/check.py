@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runner import errors, plan, preflight
-from runner.cli import options, screen
+from runner.cli import options, outside, screen
 from runner.cli.assemble import SANDBOX_ADDRESSES, Assembly, Given, begun
 from runner.cli.vault import SANDBOX_SECRETS
 from runner.errors import InputError, PolicyError, Problem, ZrunError
@@ -82,9 +82,7 @@ def _check_collection(assembly: Assembly, elsewhere: Iterable[str]) -> tuple[lis
     try:
         planned = plan.make(assembly.collection, environment, assembly.scope)
         if environment:
-            findings = preflight.before(
-                planned, assembly.scope, assembly.policy, assembly.vault.missing, assembly.vault.asks
-            )
+            findings = outside.findings(assembly, planned)
             found += findings.problems
             if findings.refusals:
                 found += findings.refusals

@@ -6,25 +6,20 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from runner import errors, plan, preflight, tree
-from runner.cli import options, screen
+from runner import errors, plan, preflight
+from runner.cli import options, outside, screen
 from runner.cli.assemble import Assembly, Given, begun
-from runner.collection import AuthSpec
-from runner.credentials import Auth
-from runner.environment import Tls
 from runner.errors import InputError, PolicyError, Problem
-from runner.exchange import Call, Response, Unreadable
 from runner.plan import Plan, Step
 from runner.quantities import seconds
 from runner.reporters import Reporter
 from runner.reporters.text import Text
 from runner.results import RunResult, StepResult
-from runner.scope import Captured, Scope
+from runner.scope import Captured
 from runner.session import Ports, Session
-from runner.values import Secret
 
 _EPILOG = """\
 examples:
@@ -100,7 +95,7 @@ def prepare(assembly: Assembly, planned: Plan, color: str) -> preflight.Findings
     mistakes = [problem for problem in found if not problem.warning]
     if mistakes:
         raise InputError([*mistakes, *warnings])
-    findings = preflight.before(planned, assembly.scope, assembly.policy, assembly.vault.missing, assembly.vault.asks)
+    findings = outside.findings(assembly, planned)
     if findings.problems:
         raise InputError([*findings.problems, *warnings])
     if findings.refusals:
@@ -172,18 +167,6 @@ def _reporter(chosen: Namespace, assembly: Assembly) -> Iterator[Reporter]:
 @contextmanager
 def _ports(assembly: Assembly, timeout: float | None, reporter: Reporter, *, save: bool) -> Iterator[Ports]:
     """The real world: the network, the clock, the private state."""
-    from runner.transport import Transport  # late: it loads the HTTP library, and a run with a mistake never gets here
-
-    def send(call: Call) -> Response:
-        if timeout is not None:
-            from dataclasses import replace  # late: beside its one use
-
-            call = replace(call, timeout=timeout)
-        for secret in call.secrets:
-            assembly.redactor.add(secret)
-        response = transport.send(call)
-        _learn_tokens(assembly, response)
-        return response
 
     def keep(values: Mapping[str, Captured]) -> None:
         if assembly.state and save:
@@ -192,41 +175,13 @@ def _ports(assembly: Assembly, timeout: float | None, reporter: Reporter, *, sav
     def started(step: Step, index: int, total: int) -> None:
         reporter.started(step.request.id, step.request.title, index, total)
 
-    def credentials(spec: AuthSpec, scope: Scope, _told: Callable[[StepResult], None]) -> Auth:
-        from runner import auth  # late: many collections write their credentials into headers
-
-        return auth.make(spec, scope)
-
-    with Transport(
-        tls=assembly.environment.tls if assembly.environment else Tls(),
-        proxy=_proxy(assembly),
-        may_send=assembly.policy.may_send,
-        progress=reporter.progress,
-    ) as transport:
-        yield Ports(send, assembly.policy.check, keep, time.sleep, assembly.now, started, credentials)
-
-
-def _proxy(assembly: Assembly) -> str | None:
-    """The address of the environment's proxy, with the credentials that it may hold."""
-    environment = assembly.environment
-    if environment is None or environment.proxy is None:
-        return None
-    text = tree.render_text(environment.proxy, assembly.scope)
-    return text.reveal() if isinstance(text, Secret) else text
-
-
-def _learn_tokens(assembly: Assembly, response: Response) -> None:
-    """Mask the tokens of a token endpoint's answer even where no capture takes them."""
-    from runner.captures import TOKENS  # beside its one use
-
-    if not isinstance(response.content, bytes) or b"_token" not in response.content:
-        return
-    try:
-        body = response.json
-    except Unreadable:
-        return
-    if isinstance(body, dict):
-        for key in TOKENS:
-            text = body.get(key)
-            if isinstance(text, str) and text:
-                assembly.redactor.add(Secret(text, key.replace("_", "-")))
+    with outside.network(assembly, reporter.progress, timeout) as send:
+        yield Ports(
+            send,
+            assembly.policy.check,
+            keep,
+            time.sleep,
+            assembly.now,
+            started,
+            outside.credentials(assembly, send),
+        )

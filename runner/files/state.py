@@ -12,11 +12,12 @@ import re
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError, Problem
+from runner.files.locks import locked
 from runner.scope import Captured
 from runner.values import Value, reveal, secrets_in, taint
 
@@ -31,7 +32,7 @@ class State:
     def __init__(self, root: Path, environment: str) -> None:
         self._root = root
         self._folder = root / ".zrun" / "state"
-        self.path = self._folder / f"{_file_name(environment)}.json"
+        self.path = self._folder / f"{file_name(environment)}.json"
 
     def read(self) -> dict[str, Captured]:
         """Every kept value by name. Raises InputError for a file that is damaged, or that others can read."""
@@ -67,6 +68,14 @@ class State:
         with self._locked():
             self.read()
             self._attempt(lambda: self._temporary(b"\0" * 4096).unlink())
+
+    def make_private(self, folder: Path) -> None:
+        """Make `folder`, two levels below `.zrun`, for this user alone. Raises InputError."""
+        self._attempt(self._make_folders)
+        for made in (folder.parent, folder):
+            if made.is_symlink():
+                raise self._unusable(f"lies beside a link ({made.name})", "make it a folder of its own")
+            self._attempt(lambda made=made: made.mkdir(mode=0o700, exist_ok=True))
 
     def _check_private(self) -> None:
         """Raises OSError; tightens a mode that lets others in; refuses links, which may lead out of the project."""
@@ -155,17 +164,12 @@ class State:
         self._attempt(self._make_folders)
         self._attempt(lambda: None if not self.path.exists() else self._check_private())
         lock = self.path.with_suffix(".lock")
-        descriptor: int = self._attempt(lambda: os.open(lock, os.O_RDWR | os.O_CREAT, 0o600))
-        try:
-            deadline = time.monotonic() + LOCK_TIME
-            while not _try_lock(descriptor):
-                if time.monotonic() > deadline:
-                    raise self._unusable("is locked by another process", "wait for it, or end it")
-                time.sleep(0.005)
+        with ExitStack() as stack:
+            held: bool = self._attempt(lambda: stack.enter_context(locked(lock, LOCK_TIME)))
+            if not held:
+                raise self._unusable("is locked by another process", "wait for it, or end it")
             self._sweep()
             yield
-        finally:
-            os.close(descriptor)
 
     def _sweep(self) -> None:
         """Take away what a process that was killed while writing has left. Only under the lock."""
@@ -174,25 +178,7 @@ class State:
                 left.unlink()
 
 
-def _try_lock(descriptor: int) -> bool:
-    if os.name == "nt":
-        import msvcrt  # late: of Windows alone
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-    import fcntl  # late: of POSIX alone
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _file_name(environment: str) -> str:
+def file_name(environment: str) -> str:
     """An environment's id as a file name: what is not plain is written as its code, so that no two ids meet."""
     plain = re.sub(r"[^A-Za-z0-9._+-]", lambda match: f"%{ord(match[0]):x}", environment)
     if len(plain) > 100:

@@ -56,15 +56,23 @@ class Transport:
         self._spool: Path | None = None
         self._clock = Clock()
         self._jar = httpx.Cookies()
+        self._context = context_for(tls)
+        self._proxy = proxy
+        self._trust_env = trust_env
+        self._client = self._made(http2=_has_http2() if http2 is None else http2)
+        self._journalled: httpx.Client | None = None
+
+    def _made(self, *, http2: bool) -> httpx.Client:
+        """A client of the HTTP library. Raises InputError."""
         # A loopback address is never reached through a proxy that the process environment names.
-        direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")) if proxy is None else None
+        direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")) if self._proxy is None else None
         try:
-            self._client = httpx.Client(
-                verify=context_for(tls),
-                proxy=proxy,
+            client = httpx.Client(
+                verify=self._context,
+                proxy=self._proxy,
                 mounts=direct,
-                http2=_has_http2() if http2 is None else http2,
-                trust_env=trust_env,
+                http2=http2,
+                trust_env=self._trust_env,
                 event_hooks={"response": [_keep_headers]},
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
             )
@@ -74,10 +82,11 @@ class Transport:
             raise InputError(Problem(f"this needs the extra `{extra}`", None, hint)) from None
         except ValueError:
             raise InputError(Problem("the proxy's address cannot be used", None, "write http://host:port")) from None
-        for transport in {self._client._transport, *self._client._mounts.values()}:
+        for transport in {client._transport, *client._mounts.values()}:
             pool = getattr(transport, "_pool", None)
             if pool is not None:
                 pool._network_backend = TimedBackend(pool._network_backend, self._clock)
+        return client
 
     def __enter__(self) -> Transport:
         return self
@@ -88,6 +97,8 @@ class Transport:
     def close(self) -> None:
         """Close connections, and take away bodies that were put to files for the time of the run."""
         self._client.close()
+        if self._journalled is not None:
+            self._journalled.close()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
             self._spool = None
@@ -102,6 +113,7 @@ class Transport:
         hops: list[Hop] = []
         streams = call.save is not None or not isinstance(call.content, (bytes, type(None)))
         self._clock.deadline = None if streams else time.monotonic() + call.timeout
+        self._clock.journal = call.journal
         try:
             while True:
                 response, following = self._exchange(call, hops)
@@ -109,13 +121,21 @@ class Transport:
                     return replace(response, duration=time.perf_counter() - started, hops=tuple(hops))
                 call = following
         finally:
-            self._clock.deadline = None
+            self._clock.deadline = self._clock.journal = None
+
+    def _client_for(self, call: Call) -> httpx.Client:
+        """A journal is of HTTP/1.1, as it comes off the wire: frames of HTTP/2 say nothing to whoever finds them."""
+        if call.journal is None:
+            return self._client
+        if self._journalled is None:
+            self._journalled = self._made(http2=False)
+        return self._journalled
 
     def _exchange(self, call: Call, hops: list[Hop]) -> tuple[Response, Call | None]:
         """One request and its answer; and the call that follows when the answer leads on."""
         with errors_of(call), _content(call) as (content, headers):
             request = self._request(call, content, headers)
-            answer = self._client.send(request, stream=True, auth=_no_auth, follow_redirects=False)
+            answer = self._client_for(call).send(request, stream=True, auth=_no_auth, follow_redirects=False)
             try:
                 if call.cookies:
                     self._jar.extract_cookies(answer)

@@ -1,20 +1,24 @@
-"""Connections that keep a deadline: every read and write asks how much time is left."""
+"""Connections that keep a deadline, and a journal: every read and write asks how much time is left, and tells what came."""
 
 from __future__ import annotations
 
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from runner.transport.library import httpcore
 
 
 class Clock(threading.local):
-    """When the request of this thread must be over; None: no bound but that of each pause."""
+    """What holds for the request of this thread.
+
+    `deadline` is when it must be over; None: no bound but that of each pause. `journal` is given what is read, at once.
+    """
 
     deadline: float | None = None
+    journal: Callable[[bytes], None] | None = None
 
     def left(self, timeout: float | None, error: type[Exception]) -> float | None:
         """The seconds that one read or write may take. Raises `error` when the time is up."""
@@ -34,7 +38,10 @@ class _TimedStream(httpcore.NetworkStream):
         self._clock = clock
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._clock.left(timeout, httpcore.ReadTimeout))
+        came = self._inner.read(max_bytes, self._clock.left(timeout, httpcore.ReadTimeout))
+        if self._clock.journal is not None:
+            self._clock.journal(came)
+        return came
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, self._clock.left(timeout, httpcore.WriteTimeout))

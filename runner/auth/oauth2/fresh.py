@@ -1,0 +1,173 @@
+"""A fresh access token: the one that is kept while it is good, else a new one, asked for once among threads and processes.
+
+The order is the point: take the lock, look again whether somebody else has been faster, ask, keep what came before anything
+else happens, let go. A refresh token that rotates (RFC 6749, 10.4) replaces the kept one in the same write as its access token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from runner.auth.oauth2 import budget, grants, recovery, tokens
+from runner.auth.oauth2.provider import Provider
+from runner.auth.oauth2.token_request import Asked, Outside, ask
+from runner.auth.oauth2.tokens import Tokens
+from runner.errors import CredentialsError, InputError, Problem
+from runner.exchange import Call
+from runner.quantities import show_seconds
+from runner.scope import Captured
+from runner.values import Secret
+
+# A budget that is used up is waited for when that is short; else it is told when the next token can be had.
+PATIENCE = 30.0
+
+
+class Flight(Protocol):
+    """Alone with one provider's tokens, among threads and processes. What each raises is a ZrunError."""
+
+    def values(self) -> Mapping[str, Captured]: ...
+    def keep(self, values: Mapping[str, Captured]) -> None: ...
+    def issued(self) -> tuple[float, ...]: ...
+    def note(self, at: float) -> None: ...
+    def begin(self) -> None: ...
+    def journal(self, piece: bytes) -> None: ...
+    def left_behind(self) -> tuple[bytes, float] | None: ...
+    def drop(self) -> None: ...
+
+
+class Store(Protocol):
+    """Where tokens last."""
+
+    def interrupted(self, provider: str) -> bool: ...
+    def alone(self, provider: str) -> AbstractContextManager[Flight]: ...
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps one provider's tokens fresh.
+
+    `known` are the captured values that this run holds; `learn` gives it one more, after it is kept. `patience` is how many
+    seconds a used-up budget is waited for.
+    """
+
+    provider: Provider
+    store: Store
+    outside: Outside
+    known: Callable[[str], Captured | None]
+    learn: Callable[[str, Captured], None]
+    patience: float = PATIENCE
+
+    def access(self, min_ttl: float | None = None, refused: Secret | None = None) -> Captured:
+        """An access token that is good for `min_ttl` seconds (default: the provider's `refresh-before`).
+
+        `refused` is one that the API did not accept, whatever its expiry says. Raises CredentialsError when none can be
+        had, with the next step; NetworkError, PolicyError, InputError.
+        """
+        ttl = self.provider.refresh_before if min_ttl is None else min_ttl
+        name = self.provider.tokens.access
+        found = self.known(name)
+        if found is not None and self._good(found, ttl, refused):
+            return found
+        with self.store.alone(self.provider.name) as flight:
+            self.recover(flight)
+            self._learn(flight.values())
+            found = self.known(name)
+            if found is not None and self._good(found, ttl, refused):
+                return found
+            return self._new(flight)
+
+    def recover(self, flight: Flight) -> bool:
+        """Keep the tokens of a process that died between their arrival and their keeping; whether there were any."""
+        left = flight.left_behind()
+        if left is None:
+            return False
+        journal, at = left
+        response = recovery.response(journal)
+        if response is not None:
+            try:
+                found = tokens.read(self.provider, Call("POST", ""), response)
+            except CredentialsError:
+                pass  # it was an answer without tokens
+            else:
+                self._keep(flight, found, at)
+                return True
+        flight.drop()
+        return False
+
+    def exchange(self, parameters: grants.Parameters) -> Captured:
+        """Ask with these parameters (a code, a device code), whatever is kept; keep what comes. Raises as `access`."""
+        with self.store.alone(self.provider.name) as flight:
+            self.recover(flight)
+            return self._asked(flight, parameters)
+
+    def _new(self, flight: Flight) -> Captured:
+        provider = self.provider
+        refresh = provider.kept(provider.tokens.refresh)
+        if refresh is not None:
+            try:
+                return self._asked(flight, grants.refresh_token(refresh))
+            except CredentialsError as error:
+                if not provider.unattended or not error.dead:
+                    raise
+        if provider.unattended:
+            return self._asked(flight, grants.UNATTENDED[provider.grant](provider))
+        code = provider.optional("grant-token") if provider.preset.name == "zoho" else None
+        if code is not None:
+            return self._asked(flight, grants.authorization_code(code))
+        raise no_token(provider)
+
+    def _asked(self, flight: Flight, parameters: grants.Parameters) -> Captured:
+        """Ask within the budget; the journal is open from before the request until its answer is kept."""
+        self._afford(flight)
+        flight.note(self.outside.now())
+        flight.begin()
+        try:
+            found = ask(self.provider, Asked(parameters, journal=flight.journal), self.outside)
+        except CredentialsError:
+            flight.drop()
+            raise
+        return self._keep(flight, found, self.outside.now())
+
+    def _afford(self, flight: Flight) -> None:
+        wait = budget.wait(flight.issued(), self.provider.budget, self.outside.now())
+        if not wait:
+            return
+        if wait <= self.patience:
+            self.outside.sleep(wait)
+            return
+        count, within = self.provider.budget or (0, 0.0)
+        raise CredentialsError(
+            Problem(
+                f"`{self.provider.name}` has been asked for {count} tokens within {show_seconds(within)}, all that it gives",
+                self.provider.location,
+                f"wait {show_seconds(wait)}; each try before would prolong it. Who asks so often? `zrun token` reuses one",
+            )
+        )
+
+    def _keep(self, flight: Flight, found: Tokens, at: float) -> Captured:
+        values = found.captured(self.provider, at)
+        flight.keep(values)
+        self._learn(values)
+        return values[self.provider.tokens.access]
+
+    def _learn(self, values: Mapping[str, Captured]) -> None:
+        names = self.provider.tokens
+        ours = {names.access, names.refresh, names.id, *(name for _, name in self.provider.preset.more)}
+        for name, captured in values.items():
+            known = self.known(name)
+            if name in ours and (known is None or known.at <= captured.at):
+                self.learn(name, captured)
+
+    def _good(self, found: Captured, ttl: float, refused: Secret | None) -> bool:
+        if refused is not None and found.value == refused:
+            return False
+        return found.expires_at is None or found.expires_at - self.outside.now() > ttl
+
+
+def no_token(provider: Provider) -> InputError:
+    """That there is none, and nothing to get one with: a person has to log in."""
+    hint = "get the first one with `zrun login -e ENV`"
+    return provider.wrong(f"there is no token of `{provider.name}` yet", hint)

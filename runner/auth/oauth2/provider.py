@@ -1,0 +1,158 @@
+"""A provider ready to be asked: what the environment says of it, and what its preset says where that is silent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runner.auth.oauth2.presets import DEFAULTS, PRESETS, Preset
+from runner.auth.settings import Settings
+from runner.environment import ProviderSpec, TokenNames
+from runner.errors import InputError, Location, Problem
+from runner.quantities import seconds
+from runner.template import Lookup
+from runner.values import Missing, Secret, to_text
+
+# Grants that no person is needed for: a token can be had at any time.
+UNATTENDED = frozenset(("client_credentials", "password", "jwt-bearer", "token-exchange"))
+REFRESH_BEFORE = 300.0
+_PLACE = re.compile(r"\{([a-z-]+)\}")
+_BUDGET = re.compile(r"(\d+)\s+in\s+(.+)")
+
+
+class Provider:
+    """An authorization server, and this client there (RFC 6749, 1.1).
+
+    Everything is rendered when it is asked for, since a secret may have to be fetched; each may raise InputError or NoValue.
+    A setting that is left out is the variable of that name, where there is one: `client-id`, `client-secret`,
+    `accounts-domain`, `grant-token`.
+    """
+
+    def __init__(self, spec: ProviderSpec, lookup: Lookup) -> None:
+        self.name = spec.name
+        self.location: Location = spec.location
+        self.tokens: TokenNames = spec.tokens
+        self.settings = Settings(f"oauth2: {spec.name}", spec.location, spec.settings, lookup)
+        self.preset: Preset = PRESETS[self.settings.one_of("preset", PRESETS, "generic")]
+        self._lookup = lookup
+
+    @property
+    def by(self) -> str:
+        """Who captured a token, in the private state."""
+        return f"oauth2/{self.name}"
+
+    @property
+    def grant(self) -> str:
+        """How the first token is got: a word of files.fields.GRANTS."""
+        return self.settings.plain("grant", self.preset.grant)
+
+    @property
+    def unattended(self) -> bool:
+        """Whether a token can be had with no person at hand, and no refresh token."""
+        return self.grant in UNATTENDED
+
+    @property
+    def client_id(self) -> str | Secret:
+        return self._needed("client-id")
+
+    @property
+    def client_secret(self) -> str | Secret | None:
+        """None for a public client (RFC 6749, 2.1)."""
+        return self.optional("client-secret")
+
+    @property
+    def client_auth(self) -> str:
+        """How the client authenticates at the token endpoint (RFC 6749, 2.3; RFC 7523, 2.2)."""
+        if "client-auth" in self.settings:
+            return self.settings.plain("client-auth")
+        if "private-key" in self.settings and self.grant != "jwt-bearer":
+            return "private_key_jwt"
+        return self.preset.client_auth if self.client_secret is not None else "none"
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return self.settings.texts("scopes", " ,")
+
+    @property
+    def scope(self) -> str | None:
+        """The scopes as the provider wants them in a request; None: its default."""
+        return self.preset.scope_separator.join(self.scopes) or None
+
+    @property
+    def header(self) -> tuple[str, str]:
+        """The header field that carries an access token, and the word before it."""
+        return self.settings.plain("header", self.preset.header), self.settings.plain("prefix", self.preset.prefix)
+
+    @property
+    def refresh_before(self) -> float:
+        """Seconds before its expiry at which a token counts as stale."""
+        return self.settings.duration("refresh-before", REFRESH_BEFORE)
+
+    @property
+    def budget(self) -> tuple[int, float] | None:
+        """How many tokens may be asked for in how many seconds; None: no bound is known. Raises InputError."""
+        if "budget" not in self.settings:
+            return self.preset.budget
+        written = self.settings.plain("budget")
+        if not written:
+            return None
+        match = _BUDGET.fullmatch(written.strip())
+        within = seconds(match[2]) if match else None
+        if match is None or not within or not int(match[1]):
+            raise self.settings.wrong("budget", "`budget` is not a number of tokens in a time", "write it as 10 in 10m")
+        return int(match[1]), within
+
+    def url(self, kind: str) -> str | None:
+        """An endpoint (`token`, `authorization`, `device`, `revocation`, `introspection`), or the `issuer`.
+
+        As written, else the preset's; None when neither says. Raises InputError for what is no http(s) address.
+        """
+        name = kind if kind == "issuer" else f"{kind}-url"
+        address = self.settings.plain(name) or self._filled(getattr(self.preset, name.replace("-", "_")))
+        if address and not address.lower().startswith(("https://", "http://")):
+            raise self.settings.wrong(name, f"`{name}` is no address", "begin it with https://")
+        return address or None
+
+    def optional(self, name: str) -> str | Secret | None:
+        """A setting; left out, the variable of that name; None when neither has a value."""
+        if name in self.settings:
+            return self.settings.text(name)
+        found = self._lookup.get(name)
+        return None if isinstance(found, Missing) or found in (None, "") else to_text(found)
+
+    def parameters(self, kind: str) -> Iterator[tuple[str, str | Secret]]:
+        """More parameters of a request: `authorization` or `token`. What is written wins over the preset's."""
+        written = self.settings.pairs(f"{kind}-params")
+        names = {name for name, _ in written}
+        if kind == "authorization":
+            yield from (pair for pair in self.preset.authorization_params if pair[0] not in names)
+        yield from written
+
+    def kept(self, name: str) -> Secret | None:
+        """The token in the variable `name`, if it has one now."""
+        found = self._lookup.get(name)
+        return found if isinstance(found, Secret) and len(found) else None
+
+    def wrong(self, message: str, hint: str) -> InputError:
+        """A mistake in the provider as a whole, to be raised."""
+        return InputError(Problem(message, self.location, hint))
+
+    def _needed(self, name: str) -> str | Secret:
+        found = self.optional(name)
+        if found is None:
+            hint = self._lookup.explain(name) or f"add `{name}: <<{name}>>`"
+            raise self.wrong(f"the provider `{self.name}` has no `{name}`", hint)
+        return found
+
+    def _filled(self, address: str) -> str:
+        """The preset's address with the settings that it names."""
+
+        def setting(match: re.Match[str]) -> str:
+            name = match[1]
+            found = self.optional(name) or DEFAULTS.get(name)
+            if found is None or isinstance(found, Secret):
+                hint = f"write it into the environment's `variables`, or as `{name}:` here"
+                raise self.wrong(f"the provider `{self.name}` needs `{name}`, a variable that is no secret", hint)
+            return found.rstrip("/")
+
+        return _PLACE.sub(setting, address)

@@ -1,0 +1,114 @@
+"""What a token endpoint answers with: tokens, and for how long; or why there are none (RFC 6749, 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from urllib.parse import parse_qsl
+
+from runner.auth.oauth2.provider import Provider
+from runner.diagnosis import refused
+from runner.errors import CredentialsError, Problem
+from runner.exchange import Call, Response, Unreadable
+from runner.records import record
+from runner.scope import Captured
+from runner.values import Secret, Value
+
+# Zoho's answers once gave `expires_in` in milliseconds; no access token of theirs lives for more than a day.
+_LONGEST_SECONDS = 86_400.0
+
+
+@record
+class Tokens:
+    """A token answer. `expires_in` is seconds from the answer on, None when it does not say.
+
+    `refresh` is None when the answer holds none: the one that is kept stays good (RFC 6749, 6). `more` are other members
+    that are worth keeping, by the variable that they are kept in.
+    """
+
+    access: Secret
+    refresh: Secret | None = None
+    id_token: Secret | None = None
+    expires_in: float | None = None
+    scope: str | None = None
+    token_type: str = "Bearer"
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    def captured(self, provider: Provider, at: float) -> dict[str, Captured]:
+        """Each value by the variable that holds it; `at` is when the answer came (epoch seconds)."""
+        expires_at = None if self.expires_in is None else at + self.expires_in
+        found: dict[str, Captured] = {}
+        if self.refresh is not None:
+            found[provider.tokens.refresh] = Captured(self.refresh, provider.by, at)
+        if self.id_token is not None:
+            found[provider.tokens.id] = Captured(self.id_token, provider.by, at)
+        for name, text in self.more.items():
+            found[name] = Captured(text, provider.by, at)
+        found[provider.tokens.access] = Captured(self.access, provider.by, at, expires_at)
+        return found
+
+
+def read(provider: Provider, call: Call, response: Response) -> Tokens:
+    """The tokens in the answer to `call`. Raises CredentialsError when there are none, with what to do next."""
+    body = _members(response)
+    access = body.get("access_token")
+    if not isinstance(access, str) or not access or "error" in body:
+        dead = body.get("error") in ("invalid_grant", "invalid_code")
+        raise CredentialsError(_refusal(provider, call, response, body), dead=dead)
+    names = provider.tokens
+    refresh, id_token, scope = body.get("refresh_token"), body.get("id_token"), body.get("scope")
+    return Tokens(
+        access=Secret(access, names.access),
+        refresh=Secret(refresh, names.refresh) if isinstance(refresh, str) and refresh else None,
+        id_token=Secret(id_token, names.id) if isinstance(id_token, str) and id_token else None,
+        expires_in=expires_in(body, provider.preset.name),
+        scope=scope if isinstance(scope, str) else None,
+        token_type=str(body.get("token_type") or "Bearer"),
+        more={name: str(body[member]) for member, name in provider.preset.more if isinstance(body.get(member), str)},
+    )
+
+
+def expires_in(body: Mapping[str, Value], preset: str) -> float | None:
+    """Seconds that the access token is good for; None when the answer does not say.
+
+    Zoho: `expires_in_sec` where it is there; more than a day is milliseconds (see facts on its "milliseconds to seconds").
+    """
+    for name in ("expires_in_sec", "expires_in"):
+        written = body.get(name)
+        if isinstance(written, bool) or not isinstance(written, (int, float, str)):
+            continue
+        try:
+            found = float(written)
+        except ValueError:
+            continue
+        if not 0 <= found < 1e12:
+            continue
+        return found / 1000 if preset == "zoho" and name == "expires_in" and found > _LONGEST_SECONDS else found
+    return None
+
+
+def _members(response: Response) -> dict[str, Value]:
+    """The answer's members: of its JSON object, or of a form, as GitHub sends unless it is asked for JSON."""
+    try:
+        body = response.json
+    except Unreadable:
+        if response.media_type != "application/x-www-form-urlencoded":
+            return {}
+        return dict(parse_qsl(response.text))
+    return body if isinstance(body, dict) else {}
+
+
+def _refusal(provider: Provider, call: Call, response: Response, body: Mapping[str, Value]) -> Problem:
+    """Why there is no token. Of what the answer says only known codes are repeated: all else may be a secret."""
+    known = refused(call, response, provider.location)
+    if known is not None:
+        return known
+    if "error" in body:
+        message = f"the token endpoint of `{provider.name}` refuses, with an error code that is not known"
+        return Problem(message, provider.location, "-vv shows its answer")
+    if response.status >= 400:
+        message = f"the token endpoint of `{provider.name}` answers {response.status}"
+        hint = "check `token-url`; -vv shows its answer" if response.status in (404, 405) else "-vv shows its answer"
+        return Problem(message, provider.location, hint)
+    message = f"the answer of the token endpoint of `{provider.name}` holds no access_token"
+    return Problem(message, provider.location, "is its address right? -vv shows the answer")

@@ -1,0 +1,169 @@
+"""The real world of a command: the network, by way of policy and redaction; and the OAuth 2.0 providers, wired to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from runner import preflight, tree
+from runner.cli.assemble import Assembly
+from runner.collection import AuthSpec
+from runner.credentials import Auth
+from runner.environment import Tls
+from runner.errors import InputError, Problem, did_you_mean
+from runner.exchange import Call, Response, Unreadable
+from runner.plan import Plan
+from runner.preflight import Findings
+from runner.results import StepResult
+from runner.scope import Scope
+from runner.values import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.auth.oauth2.fresh import Keeper
+    from runner.auth.oauth2.provider import Provider
+
+Send = Callable[[Call], Response]
+Told = Callable[[StepResult], None]
+
+
+@contextmanager
+def network(
+    assembly: Assembly,
+    progress: Callable[[str, int, int | None], None] | None = None,
+    timeout: float | None = None,
+) -> Iterator[Send]:
+    """What sends a call and gives its response. Each secret in it is known to the redactor before it leaves.
+
+    `timeout` is over what files say; `progress` hears of bodies that are saved to files.
+    """
+    from runner.transport import Transport  # late: it loads the HTTP library, and a run with a mistake never gets here
+
+    def send(call: Call) -> Response:
+        if timeout is not None:
+            from dataclasses import replace  # late: beside its one use
+
+            call = replace(call, timeout=timeout)
+        for secret in call.secrets:
+            assembly.redactor.add(secret)
+        response = transport.send(call)
+        _learn_tokens(assembly, response)
+        return response
+
+    with Transport(
+        tls=assembly.environment.tls if assembly.environment else Tls(),
+        proxy=_proxy(assembly),
+        may_send=lambda url, call: assembly.policy.may_send(url, call),
+        progress=progress,
+    ) as transport:
+        yield send
+
+
+def credentials(assembly: Assembly, send: Send) -> Callable[[AuthSpec, Scope, Told], Auth]:
+    """What gives a request its credentials; see session.Ports."""
+
+    def given(spec: AuthSpec, scope: Scope, told: Told) -> Auth:
+        from runner import auth  # late: many collections write their credentials into headers
+
+        if spec.scheme != "oauth2":
+            return auth.make(spec, scope)
+        from runner.auth import oauth2  # late: of this one scheme
+
+        found = provider(assembly, spec, scope)
+        return oauth2.Bearer(found, keeper(assembly, found, send, told))
+
+    return given
+
+
+def findings(assembly: Assembly, planned: Plan) -> Findings:
+    """What a run of `planned` would stumble over, as far as it can be known before anything is sent."""
+    vault = assembly.vault
+    return preflight.before(planned, assembly.scope, assembly.policy, vault.missing, vault.asks, _ready(assembly))
+
+
+def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope], Findings]:
+    """What finds out whether an authentication could be used; see preflight.before."""
+
+    def found(spec: AuthSpec, scope: Scope) -> Findings:
+        if spec.scheme != "oauth2":
+            return Findings(())
+        from runner.auth.oauth2 import readiness  # late: of this one scheme
+
+        try:
+            one = provider(assembly, spec, scope)
+            declared = assembly.environment.providers[one.name] if assembly.environment else None
+            assert declared is not None, "it has been found there"
+            return readiness.ready(one, declared, assembly.scope, assembly.policy, assembly.vault.asks)
+        except InputError as error:
+            return Findings(error.problems)
+
+    return found
+
+
+def provider(assembly: Assembly, spec: AuthSpec, scope: Scope) -> Provider:
+    """The provider that `auth: {oauth2: NAME}` names. Raises InputError for one that the environment does not declare."""
+    from runner.auth.oauth2.provider import Provider  # late: of this one scheme
+
+    name = str(tree.render_text(spec.settings["provider"].value, scope))
+    declared = assembly.environment.providers if assembly.environment else {}
+    if name not in declared:
+        place = spec.settings["provider"].location
+        hint = did_you_mean(name, declared, _how_to_declare(name, assembly))
+        raise InputError(Problem(f"no OAuth 2.0 provider `{name}` is declared", place, hint))
+    return Provider(declared[name], assembly.scope)
+
+
+def _how_to_declare(name: str, assembly: Assembly) -> str:
+    environment = assembly.environment
+    if environment is None:
+        return "name the environment that declares it, with -e"
+    file = environment.paths[-1].name if environment.paths else "the environment"
+    return f"declare it in {file}: `oauth2: {{{name}: {{preset: {name}}}}}`"
+
+
+def keeper(assembly: Assembly, found: Provider, send: Send, told: Told, patience: float | None = None) -> Keeper:
+    """What keeps the tokens of a provider fresh: over this network, in the environment's private state."""
+    from runner.auth.oauth2 import fresh  # late: of this one scheme
+    from runner.auth.oauth2.token_request import Outside  # late: of this one scheme
+    from runner.files.flights import Flights  # late: of this one scheme
+
+    def allowed(call: Call) -> Response:
+        assembly.policy.check(call)
+        return send(call)
+
+    assert assembly.state is not None, "a provider is declared by an environment, and an environment has a state"
+    return fresh.Keeper(
+        found,
+        Flights(assembly.state),
+        Outside(allowed, assembly.now, time.sleep, told),
+        assembly.sources.captured.get,
+        assembly.scope.capture,
+        fresh.PATIENCE if patience is None else patience,
+    )
+
+
+def _proxy(assembly: Assembly) -> str | None:
+    """The address of the environment's proxy, with the credentials that it may hold."""
+    environment = assembly.environment
+    if environment is None or environment.proxy is None:
+        return None
+    text = tree.render_text(environment.proxy, assembly.scope)
+    return text.reveal() if isinstance(text, Secret) else text
+
+
+def _learn_tokens(assembly: Assembly, response: Response) -> None:
+    """Mask the tokens of a token endpoint's answer even where no capture takes them."""
+    from runner.captures import TOKENS  # beside its one use
+
+    if not isinstance(response.content, bytes) or b"_token" not in response.content:
+        return
+    try:
+        body = response.json
+    except Unreadable:
+        return
+    if isinstance(body, dict):
+        for key in TOKENS:
+            text = body.get(key)
+            if isinstance(text, str) and text:
+                assembly.redactor.add(Secret(text, key.replace("_", "-")))

@@ -1,0 +1,123 @@
+"""Token requests under way: what threads and processes that ask one provider for tokens must agree on.
+
+In `ROOT/.zrun/tokens/ENVIRONMENT/`, private like the state: a lock, so that one asks and the others wait for what it gets; a
+count of what was asked for when, against the provider's budget; and a journal, which holds an answer from the moment that it
+comes off the wire until its tokens are kept. Whoever finds a journal takes the tokens of a process that died in between.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from runner.errors import InputError, Problem
+from runner.files.locks import locked
+from runner.files.state import State, file_name
+from runner.scope import Captured
+
+# Seconds to wait for another process that asks: a token request may take thirty, and a few may be in the queue.
+PATIENCE = 120.0
+# Times of past requests that are kept, at most.
+_REMEMBERED = 100
+
+
+class Flights:
+    """The token requests of one environment, by provider."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def interrupted(self, provider: str) -> bool:
+        """Whether a process died while it asked: what it got is then in a journal. Costs one look at a file."""
+        return self._path(provider, "journal").exists()
+
+    @contextmanager
+    def alone(self, provider: str) -> Iterator[Flight]:
+        """Be the only one who asks `provider`. Raises InputError when others ask without end, or nothing can be written."""
+        base = self._path(provider, "lock")
+        self._state.make_private(base.parent)
+        try:
+            with locked(base, PATIENCE) as held:
+                if not held:
+                    message = f"another process has been asking `{provider}` for a token for {PATIENCE:g} s"
+                    raise InputError(Problem(message, None, "end it, and run again"))
+                flight = Flight(self._state, base)
+                try:
+                    yield flight
+                finally:
+                    flight.close()
+        except OSError as error:
+            message = f"the private folder of tokens cannot be written: {error.strerror}"
+            raise InputError(Problem(message, None, "make .zrun/tokens writable, and free some space")) from None
+
+    def _path(self, provider: str, kind: str) -> Path:
+        state = self._state.path
+        return state.parent.parent / "tokens" / state.stem / f"{file_name(provider)}.{kind}"
+
+
+class Flight:
+    """What the one who asks may do. Good while the lock is held."""
+
+    def __init__(self, state: State, lock: Path) -> None:
+        self._state = state
+        self._issued = lock.with_suffix(".json")
+        self._journal = lock.with_suffix(".journal")
+        self._descriptor: int | None = None
+
+    def values(self) -> Mapping[str, Captured]:
+        """What is kept now, read anew. Raises InputError."""
+        return self._state.read()
+
+    def keep(self, values: Mapping[str, Captured]) -> None:
+        """Keep `values`; on disk when this returns. Then the journal is of no more use. Raises InputError."""
+        self._state.save(values)
+        self.close()
+        self._journal.unlink(missing_ok=True)
+
+    def issued(self) -> tuple[float, ...]:
+        """When tokens were asked for (epoch seconds), the latest last."""
+        try:
+            return tuple(float(at) for at in json.loads(self._issued.read_text("utf-8"))["issued"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()  # a count that is lost is no harm: the provider keeps its own
+
+    def note(self, at: float) -> None:
+        """Count a request, before it is sent: one whose answer never came may have been counted by the provider, too."""
+        text = json.dumps({"issued": [*self.issued(), at][-_REMEMBERED:]})
+        new = self._issued.with_suffix(".new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        new.replace(self._issued)
+
+    def journal(self, piece: bytes) -> None:
+        """Write down a piece of an answer, at once: from here on only the machine's own end can lose it."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(self._descriptor, piece)
+
+    def begin(self) -> None:
+        """Make the journal ready, so that the first piece needs nothing but one write."""
+        self.close()
+        self._descriptor = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+
+    def left_behind(self) -> tuple[bytes, float] | None:
+        """The journal of a process that died while it asked, and when that was (epoch seconds)."""
+        try:
+            return self._journal.read_bytes(), self._journal.stat().st_mtime
+        except OSError:
+            return None
+
+    def drop(self) -> None:
+        """The journal holds nothing that is worth keeping."""
+        self.close()
+        with suppress(OSError):
+            self._journal.unlink()
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
