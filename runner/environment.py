@@ -43,6 +43,9 @@ class TokenNames:
     refresh: str = "refresh-token"
     id: str = "id-token"
 
+    def all(self) -> tuple[str, str, str]:
+        return self.access, self.refresh, self.id
+
 
 @record
 class ProviderSpec:
@@ -97,6 +100,11 @@ class Environment:
     def declared(self) -> frozenset[str]:
         """The names that this environment declares: a value captured into one is kept between runs."""
         return frozenset(self.variables) | frozenset(self.overlay) | frozenset(self.secrets)
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The names of the variables that hold a provider's tokens."""
+        return frozenset(name for spec in self.providers.values() for name in spec.tokens.all())
 
     def all_variables(self) -> dict[str, Variable]:
         """Variables by name, the private overlay over the shared files."""

@@ -7,10 +7,10 @@ No type here knows the HTTP library. Header names keep the case in which they we
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from runner.errors import Location, NetworkError
 from runner.records import record
@@ -44,14 +44,24 @@ class Part:
     content_type: str | None = None
 
 
+class Journal(Protocol):
+    """Memory that outlives the process: an answer is read straight into it, so that no moment lies between."""
+
+    def room(self) -> memoryview:
+        """Where the next bytes of the answer go; empty when it is full. To be released before `took` is called."""
+
+    def took(self, count: int) -> None:
+        """So many have come."""
+
+
 @record
 class Call:
     """A request with nothing left to decide: every template rendered, secrets revealed.
 
     `content` is the body: bytes, a file to stream, parts of a multipart body, or None. A Content-Type stands in
     `headers` already (but for multipart, whose boundary the transport makes). `secrets` are all secrets that went into
-    it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown. `journal` is given each
-    piece of the answer as it comes off the wire, before anybody else: for an answer that cannot be had twice.
+    it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown. An answer that
+    cannot be had twice is read into a `journal`.
     """
 
     method: str
@@ -66,7 +76,7 @@ class Call:
     secrets: frozenset[Secret] = frozenset()
     location: Location | None = None
     masked_url: str = ""
-    journal: Callable[[bytes], None] | None = None
+    journal: Journal | None = None
 
 
 @record

@@ -9,13 +9,25 @@ from urllib.parse import urlsplit
 
 from runner import tree
 from runner.collection import Collection, Variables
-from runner.environment import Environment
+from runner.environment import Environment, ProviderSpec
 from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call
 from runner.template import Template
 from runner.values import MISSING, Missing, Value
 
 _PORTS = {"http": 80, "https": 443}
+# Settings of an OAuth 2.0 provider that name where its requests go.
+_ADDRESSES = frozenset(
+    (
+        "issuer",
+        "token-url",
+        "authorization-url",
+        "device-url",
+        "revocation-url",
+        "introspection-url",
+        "accounts-domain",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -84,9 +96,9 @@ class _Written:
         return 0.0
 
 
-def _hosts_of(variables: Variables) -> Iterator[Host]:
+def _hosts_of(variables: Variables, names: Iterable[str] | None = None) -> Iterator[Host]:
     lookup = _Written(variables)
-    for name in variables:
+    for name in variables if names is None else names:
         try:
             value = lookup.get(name)
         except InputError:
@@ -156,7 +168,14 @@ def policy_for(environment: Environment | None, collection: Collection, given: I
         return Policy((*vouched, *_hosts_of(collection.variables), *urls), "the collection")
     mend = environment.paths[-1].name if environment.paths else "the environment"
     named = _hosts_of(environment.all_variables())
-    return Policy((*vouched, *named, *map(_pattern, environment.hosts)), mend)
+    endpoints = (host for spec in environment.providers.values() for host in _endpoints(spec, environment))
+    return Policy((*vouched, *named, *endpoints, *map(_pattern, environment.hosts)), mend)
+
+
+def _endpoints(spec: ProviderSpec, environment: Environment) -> Iterator[Host]:
+    """The hosts of the addresses that a provider's settings write out."""
+    written = {f"{spec.name}:{name}": setting for name, setting in spec.settings.items() if name in _ADDRESSES}
+    yield from _hosts_of({**environment.all_variables(), **written}, written)
 
 
 def _has_host(url: str) -> bool:

@@ -124,11 +124,23 @@ def _assembled(collection: Collection, environment: Environment | None, given: G
             sources,
             state,
             vault,
-            policy.policy_for(environment, collection, [NOT_STARTED] if environment and environment.sandbox else ()),
+            policy.policy_for(environment, collection, _vouched(environment)),
             redactor,
             given,
             stack,
         )
+
+
+def _vouched(environment: Environment | None) -> list[str]:
+    """Addresses that zrun itself knows: the embedded sandbox's, and those of the presets that the environment names."""
+    if environment is None:
+        return []
+    addresses = [NOT_STARTED] if environment.sandbox else []
+    for spec in environment.providers.values():
+        from runner.auth.oauth2 import provider  # late: of environments with a provider
+
+        addresses.extend(provider.known_addresses(spec))
+    return addresses
 
 
 def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environment | None, list[Problem]]:

@@ -168,9 +168,13 @@ def _reporter(chosen: Namespace, assembly: Assembly) -> Iterator[Reporter]:
 def _ports(assembly: Assembly, timeout: float | None, reporter: Reporter, *, save: bool) -> Iterator[Ports]:
     """The real world: the network, the clock, the private state."""
 
+    tokens = assembly.environment.tokens if assembly.environment else frozenset()
+
     def keep(values: Mapping[str, Captured]) -> None:
-        if assembly.state and save:
-            assembly.state.save(values)
+        # A provider's tokens are kept whatever --no-save says: other processes build on them, and they cannot be had twice.
+        kept = {name: value for name, value in values.items() if save or name in tokens}
+        if assembly.state and kept:
+            assembly.state.save(kept)
 
     def started(step: Step, index: int, total: int) -> None:
         reporter.started(step.request.id, step.request.title, index, total)

@@ -194,11 +194,7 @@ def _read_secrets(node: Node | None, path: Path, layers: _Layers, form: Form, *,
 
 def _token_secrets(layers: _Layers) -> dict[str, SecretSpec]:
     """A provider's tokens are secrets that nobody needs to declare."""
-    names = {
-        name: provider.location
-        for provider in layers.providers.values()
-        for name in (provider.tokens.access, provider.tokens.refresh, provider.tokens.id)
-    }
+    names = {name: provider.location for provider in layers.providers.values() for name in provider.tokens.all()}
     return {name: SecretSpec(name, place) for name, place in names.items() if name not in layers.variables}
 
 

@@ -1,8 +1,8 @@
 """Token requests under way: what threads and processes that ask one provider for tokens must agree on.
 
-In `ROOT/.zrun/tokens/ENVIRONMENT/`, private like the state: a lock, so that one asks and the others wait for what it gets; a
-count of what was asked for when, against the provider's budget; and a journal, which holds an answer from the moment that it
-comes off the wire until its tokens are kept. Whoever finds a journal takes the tokens of a process that died in between.
+In `ROOT/.zrun/tokens/ENVIRONMENT/`, private like the state: a lock, so that one asks and the others wait for what it gets;
+a count of what was asked for when, against the provider's budget; and a journal, into which an answer is read off the wire,
+and which lasts until its tokens are kept. Whoever finds a journal takes the tokens of a process that died in between.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from mmap import mmap
 from pathlib import Path
 
 from runner.errors import InputError, Problem
@@ -20,6 +21,8 @@ from runner.scope import Captured
 
 # Seconds to wait for another process that asks: a token request may take thirty, and a few may be in the queue.
 PATIENCE = 120.0
+# Bytes that a journal holds; a token answer has a few thousand.
+_JOURNAL = 1 << 16
 # Times of past requests that are kept, at most.
 _REMEMBERED = 100
 
@@ -65,7 +68,8 @@ class Flight:
         self._state = state
         self._issued = lock.with_suffix(".json")
         self._journal = lock.with_suffix(".journal")
-        self._descriptor: int | None = None
+        self._memory: mmap | None = None
+        self._taken = 0
 
     def values(self) -> Mapping[str, Captured]:
         """What is kept now, read anew. Raises InputError."""
@@ -74,8 +78,7 @@ class Flight:
     def keep(self, values: Mapping[str, Captured]) -> None:
         """Keep `values`; on disk when this returns. Then the journal is of no more use. Raises InputError."""
         self._state.save(values)
-        self.close()
-        self._journal.unlink(missing_ok=True)
+        self.drop()
 
     def issued(self) -> tuple[float, ...]:
         """When tokens were asked for (epoch seconds), the latest last."""
@@ -93,21 +96,31 @@ class Flight:
             file.write(text)
         new.replace(self._issued)
 
-    def journal(self, piece: bytes) -> None:
-        """Write down a piece of an answer, at once: from here on only the machine's own end can lose it."""
-        if self._descriptor is None:
-            self._descriptor = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.write(self._descriptor, piece)
-
     def begin(self) -> None:
-        """Make the journal ready, so that the first piece needs nothing but one write."""
-        self.close()
-        self._descriptor = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        """Make an empty journal, mapped into memory: what is read into it is in the file, whatever becomes of this process.
+
+        Only the machine's own end could still lose it.
+        """
+        self.drop()
+        descriptor = os.open(self._journal, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.ftruncate(descriptor, _JOURNAL)
+            self._memory, self._taken = mmap(descriptor, _JOURNAL), 0
+        finally:
+            os.close(descriptor)
+
+    def room(self) -> memoryview:
+        """See exchange.Journal."""
+        return memoryview(self._memory)[self._taken :] if self._memory is not None else memoryview(b"")
+
+    def took(self, count: int) -> None:
+        """See exchange.Journal."""
+        self._taken += count
 
     def left_behind(self) -> tuple[bytes, float] | None:
         """The journal of a process that died while it asked, and when that was (epoch seconds)."""
         try:
-            return self._journal.read_bytes(), self._journal.stat().st_mtime
+            return self._journal.read_bytes().rstrip(b"\0"), self._journal.stat().st_mtime
         except OSError:
             return None
 
@@ -118,6 +131,6 @@ class Flight:
             self._journal.unlink()
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None

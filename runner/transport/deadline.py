@@ -5,20 +5,21 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from runner.transport.library import httpcore
+from runner.exchange import Journal
+from runner.transport.library import SyncStream, httpcore
 
 
 class Clock(threading.local):
     """What holds for the request of this thread.
 
-    `deadline` is when it must be over; None: no bound but that of each pause. `journal` is given what is read, at once.
+    `deadline` is when it must be over; None: no bound but that of each pause. What is read goes into the `journal` first.
     """
 
     deadline: float | None = None
-    journal: Callable[[bytes], None] | None = None
+    journal: Journal | None = None
 
     def left(self, timeout: float | None, error: type[Exception]) -> float | None:
         """The seconds that one read or write may take. Raises `error` when the time is up."""
@@ -38,9 +39,29 @@ class _TimedStream(httpcore.NetworkStream):
         self._clock = clock
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        came = self._inner.read(max_bytes, self._clock.left(timeout, httpcore.ReadTimeout))
-        if self._clock.journal is not None:
-            self._clock.journal(came)
+        left = self._clock.left(timeout, httpcore.ReadTimeout)
+        if self._clock.journal is None:
+            return self._inner.read(max_bytes, left)
+        return self._journalled(self._clock.journal, max_bytes, left)
+
+    def _journalled(self, journal: Journal, max_bytes: int, timeout: float | None) -> bytes:
+        """Read into the journal: by the time that this process knows of the bytes, they are there."""
+        own = self._inner.get_extra_info("socket") if isinstance(self._inner, SyncStream) else None
+        with journal.room() as room:
+            if own is None or not room:  # TLS inside TLS, by way of a proxy; or no token answer, so long is it
+                came = self._inner.read(max_bytes, timeout)
+                count = min(len(room), len(came))
+                room[:count] = came[:count]
+            else:
+                own.settimeout(timeout)
+                try:
+                    count = own.recv_into(room, min(len(room), max_bytes))
+                except TimeoutError:
+                    raise httpcore.ReadTimeout from None
+                except OSError:
+                    raise httpcore.ReadError from None
+                came = bytes(room[:count])
+        journal.took(count)
         return came
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -33,7 +33,8 @@ class Flight(Protocol):
     def issued(self) -> tuple[float, ...]: ...
     def note(self, at: float) -> None: ...
     def begin(self) -> None: ...
-    def journal(self, piece: bytes) -> None: ...
+    def room(self) -> memoryview: ...
+    def took(self, count: int) -> None: ...
     def left_behind(self) -> tuple[bytes, float] | None: ...
     def drop(self) -> None: ...
 
@@ -125,7 +126,7 @@ class Keeper:
         flight.note(self.outside.now())
         flight.begin()
         try:
-            found = ask(self.provider, Asked(parameters, journal=flight.journal), self.outside)
+            found = ask(self.provider, Asked(parameters, journal=flight), self.outside)
         except CredentialsError:
             flight.drop()
             raise
@@ -154,11 +155,11 @@ class Keeper:
         return values[self.provider.tokens.access]
 
     def _learn(self, values: Mapping[str, Captured]) -> None:
+        """Take over what is kept: under the lock it is the truth, whatever a clock says of its age."""
         names = self.provider.tokens
         ours = {names.access, names.refresh, names.id, *(name for _, name in self.provider.preset.more)}
         for name, captured in values.items():
-            known = self.known(name)
-            if name in ours and (known is None or known.at <= captured.at):
+            if name in ours:
                 self.learn(name, captured)
 
     def _good(self, found: Captured, ttl: float, refused: Secret | None) -> bool:

@@ -13,6 +13,7 @@ from runner.quantities import seconds
 from runner.template import Lookup
 from runner.values import Missing, Secret, to_text
 
+_ENDPOINTS = ("token", "authorization", "device", "revocation", "introspection")
 # Grants that no person is needed for: a token can be had at any time.
 UNATTENDED = frozenset(("client_credentials", "password", "jwt-bearer", "token-exchange"))
 REFRESH_BEFORE = 300.0
@@ -156,3 +157,13 @@ class Provider:
             return found.rstrip("/")
 
         return _PLACE.sub(setting, address)
+
+
+def known_addresses(spec: ProviderSpec) -> Iterator[str]:
+    """The addresses of the preset that an environment names, as far as they are written here and need no setting."""
+    written = spec.settings.get("preset")
+    preset = PRESETS.get(str(written.value)) if written else None
+    for kind in _ENDPOINTS if preset else ():
+        address = _PLACE.sub(lambda match: DEFAULTS.get(match[1], ""), getattr(preset, f"{kind}_url"))
+        if address.startswith("https://"):
+            yield address

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 from runner import errors
@@ -12,7 +12,7 @@ from runner.auth.oauth2.client_authentication import Proof
 from runner.auth.oauth2.provider import Provider
 from runner.auth.oauth2.tokens import Tokens
 from runner.errors import NetworkError, ZrunError
-from runner.exchange import Call, Exchange, Headers, Response
+from runner.exchange import Call, Exchange, Headers, Journal, Response
 from runner.results import StepResult
 from runner.values import Secret
 
@@ -41,7 +41,7 @@ class Asked:
 
     parameters: tuple[tuple[str, str | Secret], ...]
     headers: Headers = ()
-    journal: Callable[[bytes], None] | None = field(default=None, compare=False)
+    journal: Journal | None = None
 
 
 def ask(provider: Provider, asked: Asked, outside: Outside) -> Tokens:
