@@ -19,9 +19,12 @@ from tests.servers import Server
 CASES = Path(__file__).parent / "cases"
 _TIME = re.compile(r" *\b\d+(?:\.\d+)? (?:ms|s)\b(?: \d+ s)?")
 
+_LEFT = re.compile(r"good for \d+ [a-z]+(?: \d+ [a-z]+)?\b")
+
 
 def normal(text: str, server: Server) -> str:
     """`text` without what differs from run to run; a time keeps its column by the words after it."""
+    text = _LEFT.sub("good for TIME", text)
     return _TIME.sub(" TIME", text.replace(server.url, "http://SERVER").replace(f"127.0.0.1:{server.port}", "SERVER"))
 
 

@@ -101,17 +101,19 @@ class Text:
 
     def _below(self, step: StepResult) -> Iterator[str]:
         failed = step.status == "failed"
-        told = failed or self._verbosity >= VERBOSE
+        addressed = failed or self._verbosity >= VERBOSE
         yield from self._history(step)
-        if told and step.exchanges and self._verbosity < WIRE:
+        if addressed and step.exchanges and self._verbosity < WIRE:
             yield from self._address(step.exchanges[-1])
         if self._verbosity >= WIRE:
             for exchange in step.exchanges:
                 yield from wire.lines(exchange, self._redact, color=self._color)
         for check in step.failures:
             yield from self._failure(check)
+        told_already = {problem for renewal in step.renewed for problem in renewal.problems}
         for problem in step.problems:
-            yield from self._problem(problem)
+            if problem not in told_already:
+                yield from self._problem(problem)
         if failed and step.response and self._verbosity < WIRE:
             yield f"{paint('answer', 'dim', self._color)}  {wire.excerpt(step.response, self._redact, _EXCERPT)}"
         if step.captures and self._verbosity >= VERBOSE:
