@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from runner import attempts, captures, errors, judgement, plan, render, tree
@@ -11,7 +12,7 @@ from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
 from runner.diagnosis import refused
 from runner.errors import CredentialsError, InputError, NetworkError, PolicyError, Problem, ZrunError
-from runner.exchange import Call, Response, all_secrets
+from runner.exchange import Call, Journal, Response, all_secrets
 from runner.judgement import CheckResult
 from runner.plan import Plan, Step
 from runner.predicates import Expectation
@@ -28,7 +29,9 @@ class Ports:
 
     `send` raises NetworkError or PolicyError; `allow` raises PolicyError when a call's secrets may not go to its host;
     `keep` writes captured values durably before it returns; `started` hears of each request before it is sent. `credentials`
-    gives what signs a request; it tells of the token requests that it makes on the way, each as a step of its own.
+    gives what signs a request; it tells of the token requests that it makes on the way, each as a step of its own. `alone`
+    keeps other processes from asking for the same tokens as a request that captures a provider's, after it took over what
+    they have captured; it gives what opens the journal for the answer, or None for any other request.
     """
 
     send: Callable[[Call], Response]
@@ -38,6 +41,7 @@ class Ports:
     now: Callable[[], float]
     started: Callable[[Step, int, int], None]
     credentials: Callable[[AuthSpec, Scope, Callable[[StepResult], None]], Auth]
+    alone: Callable[[RequestSpec], AbstractContextManager[Callable[[], Journal] | None]]
 
 
 @dataclass
@@ -87,7 +91,7 @@ class Session:
                 yield self._not_sent(request, "skipped", plan.why_not(request, scope))
                 return
             if request.for_each is None:
-                yield self._one(request, scope)
+                yield self._once(request, scope)
                 return
             items = tree.render(request.for_each.items, scope)
             if not isinstance(items, list):
@@ -102,6 +106,15 @@ class Session:
             yield self._failed(request, self.ports.now(), error)
             return
         yield from self._each(request, scope, items)
+
+    def _once(self, request: RequestSpec, scope: Scope) -> StepResult:
+        """`_one`, unless another process has just done what it is for."""
+        with self.ports.alone(request) as begin:
+            if begin is None:
+                return self._one(request, scope)
+            if not plan.holds(request, scope):
+                return self._not_sent(request, "skipped", plan.why_not(request, scope))
+            return self._one(request, scope, journal=begin())
 
     def _each(self, request: RequestSpec, scope: Scope, items: list[Value]) -> Iterator[StepResult]:
         assert request.for_each is not None
@@ -153,14 +166,16 @@ class Session:
             exit_code=error.exit_code if error.exit_code in sendable else errors.FAILED,
         )
 
-    def _one(self, request: RequestSpec, scope: Scope, *, renewing: bool = False) -> StepResult:
+    def _one(
+        self, request: RequestSpec, scope: Scope, *, renewing: bool = False, journal: Journal | None = None
+    ) -> StepResult:
         """Send `request` (with retries, renewal and until), keep what it captures, judge what came."""
         started = self.ports.now()
         sent = Sent()
         try:
             if request.delay:
                 self.ports.sleep(request.delay)
-            response = self._answer(request, scope, sent, renewing)
+            response = self._answer(request, scope, sent, renewing, journal)
             captured = self._capture(request, scope, response, sent)
             checks = self._judge(request, scope, response)
         except (NetworkError, PolicyError, InputError, CredentialsError) as error:
@@ -190,7 +205,9 @@ class Session:
             saved=str(call.save) if call.save else None,
         )
 
-    def _answer(self, request: RequestSpec, scope: Scope, sent: Sent, renewing: bool) -> Response:
+    def _answer(
+        self, request: RequestSpec, scope: Scope, sent: Sent, renewing: bool, journal: Journal | None
+    ) -> Response:
         """The response that counts: after retries, after one renewal at most, after `until`."""
 
         auth = self.ports.credentials(request.auth, scope, sent.renewed.append) if request.auth else None
@@ -198,20 +215,35 @@ class Session:
         def once(reason: str) -> Response:
             if auth:
                 auth.prepare()
-            return attempts.send(render.call(request, scope), request.retry, sent, reason, self.ports, auth)
+            call = render.call(request, scope)
+            if journal is not None:
+                call = replace(call, journal=journal)
+            return attempts.send(call, request.retry, sent, reason, self.ports, auth)
 
         response = once("")
         if request.renew and not renewing and _all_hold(request.renew.on, response, scope):
             target = self.plan.collection.get(request.renew.run)
-            if target is not None and target.id != request.id:
-                renewal = self._one(target, self.scope.at(target), renewing=True)
-                sent.renewed.append(renewal)
-                self._remember(renewal)
-                if renewal.status == "passed":
-                    response = once("renewed")
+            if target is not None and target.id != request.id and self._renewed(target, sent):
+                response = once("renewed")
         if request.until:
             response = self._until(request, scope, response, once)
         return response
+
+    def _renewed(self, target: RequestSpec, sent: Sent) -> bool:
+        """Run `target` to renew what it captures, unless another process has just done so; whether it is new now."""
+        before = self._held(target)
+        with self.ports.alone(target) as begin:
+            if begin is not None and self._held(target) != before:
+                return True
+            journal = begin() if begin else None
+            renewal = self._one(target, self.scope.at(target), renewing=True, journal=journal)
+        sent.renewed.append(renewal)
+        self._remember(renewal)
+        return renewal.status == "passed"
+
+    def _held(self, request: RequestSpec) -> list[Captured | None]:
+        """What `request` captures, as it is now."""
+        return [self.scope.captured(capture.name) for capture in request.capture]
 
     def _until(
         self, request: RequestSpec, scope: Scope, response: Response, once: Callable[[str], Response]

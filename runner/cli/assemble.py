@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from runner.files import reader
 from runner.files.state import State
 from runner.policy import Policy
 from runner.redact import Redactor
-from runner.scope import PROCESS_PREFIX, Scope, Sources
+from runner.scope import PROCESS_PREFIX, Captured, Scope, Sources
 from runner.values import Value, secrets_in
 
 TYPE_CHECKING = False
@@ -113,9 +113,11 @@ def _assembled(collection: Collection, environment: Environment | None, given: G
         captured_by=graph.captures_of(collection.requests),
         learned=lambda value: redactor.add_all(secrets_in(value)),
     )
+    scope = Scope(sources, (collection.variables,))
+    if state and environment:
+        sources.captured.update(_rescued(state, environment, scope))
     for captured in sources.captured.values():
         redactor.add_all(secrets_in(captured.value))
-    scope = Scope(sources, (collection.variables,))
     with ExitStack() as stack:
         yield Assembly(
             collection,
@@ -129,6 +131,21 @@ def _assembled(collection: Collection, environment: Environment | None, given: G
             given,
             stack,
         )
+
+
+def _rescued(state: State, environment: Environment, scope: Scope) -> Mapping[str, Captured]:
+    """What is kept after the tokens were saved that a killed process had got and not yet kept; most often nothing."""
+    found: Mapping[str, Captured] = {}
+    for spec in environment.providers.values():
+        from runner.files.flights import Flights  # late: of environments with a provider
+
+        with Flights(state).left_behind(spec.name) as flight:
+            if flight is not None:
+                from runner.auth.oauth2 import fresh, provider  # late: hardly ever is a process killed just then
+
+                if fresh.recover(provider.Provider(spec, scope), flight):
+                    found = flight.values()
+    return found
 
 
 def _vouched(environment: Environment | None) -> list[str]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from runner import preflight, tree
 from runner.cli.assemble import Assembly
-from runner.collection import AuthSpec
+from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
 from runner.environment import Tls
 from runner.errors import InputError, Problem, did_you_mean
-from runner.exchange import Call, Response, Unreadable
+from runner.exchange import Call, Journal, Response, Unreadable
 from runner.plan import Plan
 from runner.preflight import Findings
 from runner.results import StepResult
@@ -74,6 +74,24 @@ def credentials(assembly: Assembly, send: Send) -> Callable[[AuthSpec, Scope, To
         return oauth2.Bearer(found, keeper(assembly, found, send, told))
 
     return given
+
+
+def alone(
+    assembly: Assembly, send: Send
+) -> Callable[[RequestSpec], AbstractContextManager[Callable[[], Journal] | None]]:
+    """What keeps others from asking for the tokens that a request asks for; see session.Ports."""
+    specs = assembly.environment.providers.values() if assembly.environment else ()
+    by_name = {name: spec for spec in specs for name in (spec.tokens.access, spec.tokens.refresh)}
+
+    def entered(request: RequestSpec) -> AbstractContextManager[Callable[[], Journal] | None]:
+        spec = next((by_name[capture.name] for capture in request.capture if capture.name in by_name), None)
+        if spec is None:
+            return nullcontext()
+        from runner.auth.oauth2.provider import Provider  # late: of requests for tokens
+
+        return keeper(assembly, Provider(spec, assembly.scope), send, lambda _: None).asking()
+
+    return entered
 
 
 def findings(assembly: Assembly, planned: Plan) -> Findings:

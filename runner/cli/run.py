@@ -188,4 +188,5 @@ def _ports(assembly: Assembly, timeout: float | None, reporter: Reporter, *, sav
             assembly.now,
             started,
             outside.credentials(assembly, send),
+            outside.alone(assembly, send),
         )

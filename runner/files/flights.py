@@ -33,25 +33,36 @@ class Flights:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def interrupted(self, provider: str) -> bool:
-        """Whether a process died while it asked: what it got is then in a journal. Costs one look at a file."""
-        return self._path(provider, "journal").exists()
-
     @contextmanager
     def alone(self, provider: str) -> Iterator[Flight]:
         """Be the only one who asks `provider`. Raises InputError when others ask without end, or nothing can be written."""
+        with self._flight(provider, PATIENCE) as flight:
+            if flight is None:
+                message = f"another process has been asking `{provider}` for a token for {PATIENCE:g} s"
+                raise InputError(Problem(message, None, "end it, and run again"))
+            yield flight
+
+    @contextmanager
+    def left_behind(self, provider: str) -> Iterator[Flight | None]:
+        """Be alone with what a process left that died while it asked; None when there is none, or one is asking now."""
+        if not self._path(provider, "journal").exists():
+            yield None
+            return
+        with self._flight(provider, 0.0) as flight:
+            yield flight
+
+    @contextmanager
+    def _flight(self, provider: str, patience: float) -> Iterator[Flight | None]:
         base = self._path(provider, "lock")
         self._state.make_private(base.parent)
         try:
-            with locked(base, PATIENCE) as held:
-                if not held:
-                    message = f"another process has been asking `{provider}` for a token for {PATIENCE:g} s"
-                    raise InputError(Problem(message, None, "end it, and run again"))
-                flight = Flight(self._state, base)
+            with locked(base, patience) as held:
+                flight = Flight(self._state, base) if held else None
                 try:
                     yield flight
                 finally:
-                    flight.close()
+                    if flight is not None:
+                        flight.close()
         except OSError as error:
             message = f"the private folder of tokens cannot be written: {error.strerror}"
             raise InputError(Problem(message, None, "make .zrun/tokens writable, and free some space")) from None

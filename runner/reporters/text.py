@@ -28,7 +28,12 @@ _MEANING = {
     errors.INTERNAL: "a bug in zrun",
     errors.INTERRUPTED: "interrupted",
 }
-_AGAIN = {"retry": "sent again", "until": "not yet, sent again"}
+_AGAIN = {
+    "renewed": "renewed by another run, sent once more",
+    "challenge": "challenged, sent again",
+    "retry": "sent again",
+    "until": "not yet, sent again",
+}
 
 
 class Text:

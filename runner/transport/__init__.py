@@ -171,8 +171,11 @@ class Transport:
 
     def _request(self, call: Call, content: Any, extra: Headers) -> httpx.Request:
         written = {name.lower() for name, _ in call.headers}
+        if call.journal:  # it is to be readable as it is
+            extra = (*extra, ("Accept-Encoding", "identity"))
+        given = {**{name.lower(): (name, value) for name, value in _DEFAULTS}, **{n.lower(): (n, v) for n, v in extra}}
         headers = (
-            *((name, value) for name, value in (*_DEFAULTS, *extra) if name.lower() not in written),
+            *(field for name, field in given.items() if name not in written),
             *call.headers,
         )
         for name, value in headers:

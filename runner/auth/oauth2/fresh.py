@@ -6,8 +6,8 @@ else happens, let go. A refresh token that rotates (RFC 6749, 10.4) replaces the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from runner.auth.oauth2.provider import Provider
 from runner.auth.oauth2.token_request import Asked, Outside, ask
 from runner.auth.oauth2.tokens import Tokens
 from runner.errors import CredentialsError, InputError, Problem
-from runner.exchange import Call
+from runner.exchange import Call, Journal
 from runner.quantities import show_seconds
 from runner.scope import Captured
 from runner.values import Secret
@@ -42,7 +42,6 @@ class Flight(Protocol):
 class Store(Protocol):
     """Where tokens last."""
 
-    def interrupted(self, provider: str) -> bool: ...
     def alone(self, provider: str) -> AbstractContextManager[Flight]: ...
 
 
@@ -73,36 +72,46 @@ class Keeper:
         if found is not None and self._good(found, ttl, refused):
             return found
         with self.store.alone(self.provider.name) as flight:
-            self.recover(flight)
+            recover(self.provider, flight)
             self._learn(flight.values())
             found = self.known(name)
             if found is not None and self._good(found, ttl, refused):
                 return found
             return self._new(flight)
 
-    def recover(self, flight: Flight) -> bool:
-        """Keep the tokens of a process that died between their arrival and their keeping; whether there were any."""
-        left = flight.left_behind()
-        if left is None:
-            return False
-        journal, at = left
-        response = recovery.response(journal)
-        if response is not None:
-            try:
-                found = tokens.read(self.provider, Call("POST", ""), response)
-            except CredentialsError:
-                pass  # it was an answer without tokens
-            else:
-                self._keep(flight, found, at)
-                return True
-        flight.drop()
-        return False
-
     def exchange(self, parameters: grants.Parameters) -> Captured:
         """Ask with these parameters (a code, a device code), whatever is kept; keep what comes. Raises as `access`."""
         with self.store.alone(self.provider.name) as flight:
-            self.recover(flight)
+            recover(self.provider, flight)
             return self._asked(flight, parameters)
+
+    @contextmanager
+    def asking(self) -> Iterator[Callable[[], Journal]]:
+        """For a request of the collection's own that asks for this provider's tokens: as alone as `access`, and as safe.
+
+        What others have kept is taken over; calling what is given counts the request and opens the journal. Tokens that
+        came and that nobody has captured are kept at the end.
+        """
+        with self.store.alone(self.provider.name) as flight:
+            recover(self.provider, flight)
+            self._learn(flight.values())
+
+            def begin() -> Journal:
+                self._afford(flight)
+                flight.note(self.outside.now())
+                flight.begin()
+                return flight
+
+            yield begin
+            self._rescue(flight)
+
+    def _rescue(self, flight: Flight) -> None:
+        """Drop the journal when its tokens are kept; else keep them."""
+        came = _in_journal(self.provider, flight)
+        kept = flight.values().get(self.provider.tokens.access)
+        if came is not None and (kept is None or kept.value != came[0].access):
+            self._keep(flight, *came)
+        flight.drop()
 
     def _new(self, flight: Flight) -> Captured:
         provider = self.provider
@@ -166,6 +175,27 @@ class Keeper:
         if refused is not None and found.value == refused:
             return False
         return found.expires_at is None or found.expires_at - self.outside.now() > ttl
+
+
+def recover(provider: Provider, flight: Flight) -> bool:
+    """Keep the tokens of a process that died between their arrival and their keeping; whether there were any."""
+    came = _in_journal(provider, flight)
+    if came is not None:
+        flight.keep(came[0].captured(provider, came[1]))
+    flight.drop()
+    return came is not None
+
+
+def _in_journal(provider: Provider, flight: Flight) -> tuple[Tokens, float] | None:
+    """The tokens of the answer in the journal, and when it came."""
+    left = flight.left_behind()
+    response = recovery.response(left[0]) if left else None
+    if left is None or response is None:
+        return None
+    try:
+        return tokens.read(provider, Call("POST", ""), response), left[1]
+    except CredentialsError:  # it was an answer without tokens
+        return None
 
 
 def no_token(provider: Provider) -> InputError:

@@ -80,7 +80,6 @@ def form_call(
         url=url,
         headers=(
             ("Accept", "application/json"),
-            ("Accept-Encoding", "identity"),  # a journal is to be readable as it is
             ("Content-Type", "application/x-www-form-urlencoded"),
             *proof.headers,
             *(asked.headers if asked else ()),
