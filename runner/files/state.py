@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError, Problem
+from runner.files import durable
 from runner.files.locks import locked
 from runner.scope import Captured
 from runner.values import Value, reveal, secrets_in, taint
@@ -67,7 +68,7 @@ class State:
         """Try that a value could be kept, before anything is sent that cannot be had twice. Raises InputError."""
         with self._locked():
             self.read()
-            self._attempt(lambda: self._temporary(b"\0" * 4096).unlink())
+            self._attempt(lambda: durable.temporary(self.path, b"\0" * 4096).unlink())
 
     def make_private(self, folder: Path) -> None:
         """Make `folder`, two levels below `.zrun`, for this user alone. Raises InputError."""
@@ -128,35 +129,8 @@ class State:
         entries = {name: _entry(captured) for name, captured in sorted(values.items())}
         text = json.dumps({"zrun-state": VERSION, "values": entries}, indent=1, ensure_ascii=False)
 
-        def write() -> None:
-            temporary = self._temporary(text.encode("utf-8", "surrogatepass"))
-            try:
-                temporary.replace(self.path)
-            except OSError:
-                temporary.unlink(missing_ok=True)
-                raise
-            if os.name == "posix":
-                folder = os.open(self._folder, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-
-        self._attempt(write)
-
-    def _temporary(self, content: bytes) -> Path:
-        """A new file beside the state that holds `content`, on disk. Raises OSError, and leaves nothing then."""
-        path = self._folder / f".{self.path.name}.{os.getpid()}.{time.monotonic_ns()}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-        return path
+        content = text.encode("utf-8", "surrogatepass")
+        self._attempt(lambda: durable.replace(self.path, content))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,0 +1,38 @@
+"""Files that outlive a crash: written beside, on disk, then put in place at once."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+
+def temporary(beside: Path, content: bytes) -> Path:
+    """A new file beside `beside` that holds `content`, on disk, for its owner alone. Raises OSError, and leaves nothing then."""
+    path = beside.with_name(f".{beside.name}.{os.getpid()}.{time.monotonic_ns()}")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace `path`; a crash at any moment leaves the old file or the new one. Raises OSError."""
+    made = temporary(path, content)
+    try:
+        made.replace(path)
+    except OSError:
+        made.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
