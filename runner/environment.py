@@ -13,17 +13,31 @@ from runner.tree import Tree
 
 
 @record
+class Written:
+    """The file that wrote something which only a trusted file may write: its path, and the SHA-256 (hexadecimal) of the
+    very bytes that were parsed."""
+
+    path: Path
+    sha256: str
+
+
+@record
 class SecretSource:
     """One place that a secret may come from.
 
-    `kind` is literal, env, file, prompt or sandbox; `argument` the variable's name, the file's path (relative to
-    `folder`), the prompt's text. A literal keeps its text in `argument` too, out of `repr`.
+    `kind` is literal, env, file, keyring, command or prompt; `argument` the variable's name, the file's path (relative to
+    `folder`), the keyring's service (its `user` beside it), the prompt's text. A literal keeps its text in `argument` too.
+    A command is its `argv`, the seconds of its `timeout`, and the file that wrote it.
     """
 
     kind: str
     location: Location
     argument: str = field(default="", repr=False)
     folder: Path = Path()
+    user: str = ""
+    argv: tuple[str, ...] = ()
+    timeout: float = 10.0
+    written: Written | None = None
 
 
 @record
@@ -77,7 +91,8 @@ class Environment:
 
     `id` is the name that state is kept under (`us`; `common+us` when several are given), `name` the display name.
     `root` is the project's folder: the one whose `environments/` holds the file, else the file's own; private state
-    is in `root/.zrun`. `overlay` holds the variables of the private `.local.yaml` files, over `variables`.
+    is in `root/.zrun`. `overlay` holds the variables of the private `.local.yaml` files, over `variables`. `commands` are
+    those of all its files, also where another file gave the secret another source.
     """
 
     id: str
@@ -88,6 +103,7 @@ class Environment:
     overlay: Variables = field(default_factory=dict)
     secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
     providers: Mapping[str, ProviderSpec] = field(default_factory=dict)
+    commands: tuple[SecretSource, ...] = ()
     hosts: tuple[str, ...] = ()
     tls: Tls = Tls()
     proxy: Tree = None

@@ -13,7 +13,7 @@ A problem describes shapes, never values: the value may be a secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -31,13 +31,13 @@ INTERRUPTED = 130
 class Source:
     """One text that a person wrote (a file, or an argument of the command line).
 
-    `name` is what to show for it, `text` its content with line ends as they are. `hidden` holds the 1-based numbers of
-    lines whose values must not be shown (literal secrets): of these only the key is printed.
+    `name` is what to show for it, `text` its content with line ends as they are. `hidden` tells of
+    lines that hold what must not be shown (literal secrets) the column where it begins: only what is before it is shown.
     """
 
     name: str
     text: str = field(default="", repr=False)
-    hidden: frozenset[int] = frozenset()
+    hidden: Mapping[int, int] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list, init=False, repr=False)
 
     def line(self, number: int) -> str:
@@ -48,8 +48,7 @@ class Source:
             return ""
         line = self._lines[number - 1]
         if number in self.hidden:
-            key, colon, _ = line.partition(":")
-            return f"{key}{colon} ..." if colon else "..."
+            return line[: self.hidden[number] - 1] + "..."
         return line
 
 

@@ -149,11 +149,13 @@ def before(
     missing: Callable[[SecretSpec], Problem],
     asks: Callable[[SecretSpec], bool],
     ready: Callable[[AuthSpec, Scope], Findings],
+    refused: Callable[[SecretSpec], Problem | None] = lambda _: None,
 ) -> Findings:
     """What this run would stumble over: addresses, hosts, secrets that no source gives, providers that give no token.
 
     `missing` words the absence of a secret; `asks` tells whether a person can be asked for it; `ready` looks at an
-    authentication that needs more than its settings.
+    authentication that needs more than its settings; `refused` tells why a source of a secret may not be used, which no
+    default in a template makes good.
     """
     problems: dict[str, Problem] = {}
     refusals: dict[str, Problem] = {}
@@ -165,7 +167,11 @@ def before(
         if step.verdict == "skip":
             continue
         view = scope.at(step.request)
-        names = {name.name: name for name in graph.reads_deeply(step.request, shared) if not name.guarded}
+        every = tuple(graph.reads_deeply(step.request, shared))
+        names = {name.name: name for name in every if not name.guarded}
+        for name in {name.name for name in every} & secrets.keys() - names.keys():
+            if view.get(name) is MISSING and (problem := refused(secrets[name])):
+                problems[name] = problem
         for name in names.keys() & secrets.keys() - coming:
             spec = secrets[name]
             if view.get(name) is not MISSING:

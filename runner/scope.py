@@ -54,7 +54,8 @@ class Origin:
 class Sources:
     """What the layers above the files hold. `captured` grows while a run goes on: the only thing here that changes.
 
-    `secret` gives a secret from its sources, or None; `why` words the next step for one that has none. `given` is what
+    `secret` gives a secret from its sources, or None; `why` words the next step for one that has none, `whence` where
+    another came from. `given` is what
     an embedded sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each
     value that is captured, before anybody can show it.
     """
@@ -67,6 +68,7 @@ class Sources:
     arguments: Mapping[str, Value] = field(default_factory=dict)
     secret: Callable[[str], Secret | None] = lambda _: None
     why: Callable[[str], str | None] = lambda _: None
+    whence: Callable[[str], str] = lambda _: ""
     now: Callable[[], float] = lambda: 0.0
     seed: str | None = None
     captured_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -139,7 +141,7 @@ class Scope:
         declared = environment.secrets.get(name) if environment else None
         secret = sources.secret(name) if declared or name in sources.offered else None
         if secret is not None:
-            return secret, Origin("secret", "", declared.location) if declared else Origin("sandbox")
+            return secret, Origin("secret", sources.whence(name), declared.location) if declared else Origin("sandbox")
         for kind, layer in self._written():
             if name in layer:
                 return self._hidden(name, self._rendered(layer[name])), Origin(kind, "", layer[name].location)

@@ -52,6 +52,7 @@ SHELL = ("cli", "__main__")
 HOMES = {
     "httpx": "transport",
     "jinja2": "expressions",
+    "keyring": "secret_sources.os_keyring",
     "yaml": "files.document",
     "rich": "reporters.live",
     "starlette": "sandbox",

@@ -281,6 +281,28 @@ def test_a_literal_secret_is_warned_about_and_never_shown(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "- made-up:literal",
+        '- "made-up: literal"',
+        "'made-up: literal'",
+        "-  - made-up:x",
+        "[a, made-up:x]",
+        "[\n made-up:x]",
+    ],
+)
+def test_a_literal_secret_that_looks_like_a_key_is_not_shown(tmp_path: Path, text: str) -> None:
+    path = environment(tmp_path, f"secrets:\n  s:\n    {text}\n")
+    try:
+        problems = read_environment([str(path)], tmp_path).warnings
+    except InputError as error:
+        problems = error.problems
+    shown = [p.location.source.line(p.location.line) for p in problems if p.location]
+    assert shown
+    assert all("made" not in line and line.endswith("...") for line in shown)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("variabels: {a: 1}", "no key `variabels`"),
@@ -288,8 +310,7 @@ def test_a_literal_secret_is_warned_about_and_never_shown(tmp_path: Path) -> Non
         ("hosts: ['*.com']", "top-level"),
         ("hosts: ['https://a.example']", "not a host"),
         ("secrets: {s: {enw: X}}", "no key `enw`"),
-        ("secrets: {s: {env: X, file: y}}", "one of env, file, prompt"),
-        ("secrets: {s: {keyring: x}}", "not supported yet"),
+        ("secrets: {s: {env: X, file: y}}", "one of env, file, keyring, command, prompt"),
         ("sandbox: salesforce", "one sandbox"),
         ("tls: {client-key: me.key}", "without its certificate"),
         ("base: none.yaml", "no file"),

@@ -17,7 +17,7 @@ CRM = Source(
     "collections/crm.yaml",
     "requests:\r\n  create:\r\n    hedaers: {Accept: application/json}\r\n    timeout: 30 parsecs\r\n",
 )
-US = Source("environments/us.yaml", "secrets:\n  token: made-up-secret\n", hidden=frozenset((2,)))
+US = Source("environments/us.yaml", "secrets:\n  token: made-up-secret\n", hidden={2: 10})
 
 TYPO = Problem("unknown key `hedaers`", Location(CRM, 3, 5, 7), "did you mean `headers`?")
 TIME = Problem("`timeout` is not a duration", Location(CRM, 4, 14, 10), "write it as 30s")

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("runner.cli.plan", "show what a run would do, in which order and why; send nothing"),
     "vars": ("runner.cli.variables", "show each variable's value and where it comes from"),
     "env": ("runner.cli.env", "show or forget the values that runs have captured for an environment"),
+    "trust": ("runner.cli.trust", "let the commands of an environment's files run, to get secrets"),
     "schema": ("runner.cli.schema", "print the JSON Schema of a collection or an environment"),
     "init": ("runner.cli.init", "make a new project that runs at once"),
     "sandbox": ("runner.cli.sandbox", "serve the Zoho sandbox until stopped"),

@@ -74,13 +74,14 @@ class Assembly:
 
 
 @contextmanager
-def begun(path: Path, given: Given, elsewhere: Iterable[str] = ()) -> Iterator[Assembly]:
+def begun(path: Path, given: Given, elsewhere: Iterable[str] = (), *, look_only: bool = False) -> Iterator[Assembly]:
     """Read the files at `path` and of the environments; gather values. Raises InputError with every mistake in them.
 
-    `elsewhere` are names that count as known though no environment is given.
+    `elsewhere` are names that count as known though no environment is given. With `look_only`, for what sends nothing,
+    no command runs for a secret and no keyring opens: stand-ins are in their places.
     """
     collection, environment, mistakes = read(path, given.environments)
-    with _assembled(collection, environment, given) as assembly:
+    with _assembled(collection, environment, given, look_only=look_only) as assembly:
         if mistakes:
             raise InputError([*mistakes, *preflight.static(collection, environment, assembly.scope, elsewhere)])
         yield assembly
@@ -95,10 +96,12 @@ def opened(given: Given) -> Iterator[Assembly]:
 
 
 @contextmanager
-def _assembled(collection: Collection, environment: Environment | None, given: Given) -> Iterator[Assembly]:
+def _assembled(
+    collection: Collection, environment: Environment | None, given: Given, *, look_only: bool = False
+) -> Iterator[Assembly]:
     redactor = Redactor()
     state = State(environment.root, environment.id) if environment else None
-    vault = Vault(environment, redactor)
+    vault = Vault(environment, redactor, look_only=look_only)
     sources = Sources(
         environment=environment,
         captured=dict(state.read()) if state else {},
@@ -108,6 +111,7 @@ def _assembled(collection: Collection, environment: Environment | None, given: G
         arguments=given.variables,
         secret=vault,
         why=vault.why,
+        whence=vault.whence,
         now=lambda: time.time() + given.ahead,
         seed=given.seed,
         captured_by=graph.captures_of(collection.requests),

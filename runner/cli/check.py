@@ -68,7 +68,7 @@ def _check(path: Path, given: Given, files: Iterable[Path]) -> tuple[list[Proble
         if is_environment(path):
             return list(reader.read_environment([str(path)], path.parent).warnings), errors.PASSED
         elsewhere: Iterable[str] = () if given.environments else _declared(path, files)
-        with begun(path, given, elsewhere) as assembly:
+        with begun(path, given, elsewhere, look_only=True) as assembly:
             return _check_collection(assembly, elsewhere)
     except ZrunError as error:
         return list(error.problems), error.exit_code

@@ -97,7 +97,9 @@ def alone(
 def findings(assembly: Assembly, planned: Plan) -> Findings:
     """What a run of `planned` would stumble over, as far as it can be known before anything is sent."""
     vault = assembly.vault
-    return preflight.before(planned, assembly.scope, assembly.policy, vault.missing, vault.asks, _ready(assembly))
+    return preflight.before(
+        planned, assembly.scope, assembly.policy, vault.missing, vault.asks, _ready(assembly), vault.refused
+    )
 
 
 def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope], Findings]:

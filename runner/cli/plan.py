@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     given = Given(
         chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
     )
-    with begun(options.collection_path(chosen.collection), given) as assembly:
+    with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
         planned = plan.make(
             assembly.collection, assembly.environment, assembly.scope, chosen.requests, alone=chosen.alone
         )
@@ -91,7 +91,7 @@ def origin(name: str, scope: Scope) -> str:
         "sandbox": "the embedded sandbox",
         "process": f"${found.detail}",
         "argument": "--var",
-        "secret": "its source",
+        "secret": found.detail or "its source",
         "item": "for-each",
     }
     place = f" ({found.location})" if found.location else ""

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     given = Given(
         chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
     )
-    with begun(options.collection_path(chosen.collection), given) as assembly:
+    with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
         lines = list(_lines(assembly, color=screen.wants_color(chosen.color, sys.stdout)))
         options.out(assembly.redactor.text("\n".join(lines)) if lines else "no variables")
     return errors.PASSED

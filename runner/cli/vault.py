@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from runner import secret_sources
 from runner.cli import screen
-from runner.environment import Environment, SecretSpec
-from runner.errors import Problem
+from runner.environment import Environment, SecretSource, SecretSpec
+from runner.errors import InputError, Problem
 from runner.redact import Redactor
 from runner.values import Secret
 
@@ -18,12 +18,19 @@ SANDBOX_SECRETS = ("client-id", "client-secret", "grant-token")
 
 
 class Vault:
-    """Gives a secret by name; see scope.Sources.secret."""
+    """Gives a secret by name; see scope.Sources.secret.
 
-    def __init__(self, environment: Environment | None, redactor: Redactor) -> None:
+    With `look_only`, for what shows or checks and sends nothing, no command runs and no keyring opens.
+    """
+
+    def __init__(self, environment: Environment | None, redactor: Redactor, *, look_only: bool = False) -> None:
         self._environment = environment
         self._redactor = redactor
+        self._look_only = look_only
         self._found: dict[str, Secret] = {}
+        self._given_by: dict[str, SecretSource] = {}
+        self._told: dict[str, dict[SecretSource, Problem]] = {}
+        self._refused: dict[str, Problem] = {}
         self._running: Running | None = None
 
     def use(self, running: Running) -> None:
@@ -47,13 +54,28 @@ class Vault:
         if environment is None:
             return None
         spec = environment.secrets.get(name)
-        if spec is not None:
-            found = secret_sources.resolve(spec)
+        # What was tried in vain is not tried again: a command may count its calls, or have a person touch a key.
+        if spec is not None and name not in self._told and name not in self._refused:
+            found = self._from_sources(spec)
             if found is not None:
                 return found
         if environment.sandbox and name in SANDBOX_SECRETS:
             return self._from_sandbox(name)
         return None
+
+    def _from_sources(self, spec: SecretSpec) -> Secret | None:
+        told: dict[SecretSource, Problem] = {}
+        try:
+            found = secret_sources.find(spec, _refusal, told.__setitem__, look_only=self._look_only)
+        except InputError as error:
+            self._refused[spec.name] = error.problems[0]
+            return None
+        if found is None:
+            if told:
+                self._told[spec.name] = told
+            return None
+        secret, self._given_by[spec.name] = found
+        return secret
 
     def _from_sandbox(self, name: str) -> Secret:
         if self._running is None:
@@ -64,7 +86,8 @@ class Vault:
 
     def asks(self, spec: SecretSpec) -> bool:
         """Whether a person can be asked for it now."""
-        return screen.can_ask() and any(source.kind == "prompt" for source in spec.sources)
+        prompts = any(source.kind == "prompt" for source in spec.sources)
+        return prompts and spec.name not in self._refused and screen.can_ask()
 
     def ask(self, spec: SecretSpec) -> None:
         """Ask a person, and keep the answer for the run. Raises Cancelled when there is none."""
@@ -74,9 +97,24 @@ class Vault:
 
     def missing(self, spec: SecretSpec) -> Problem:
         """Why the secret is not there, and what to do next."""
-        return secret_sources.missing_problem(spec)
+        return self._refused.get(spec.name) or secret_sources.missing_problem(spec, self._told.get(spec.name))
+
+    def refused(self, spec: SecretSpec) -> Problem | None:
+        """Why a source of the secret may not be used, when that is why it is not there: a mistake, whatever the default."""
+        return self._refused.get(spec.name)
+
+    def whence(self, name: str) -> str:
+        """The source that gave the secret, in words; empty when none of the environment's did."""
+        source = self._given_by.get(name)
+        return secret_sources.described(source) if source else ""
 
     def why(self, name: str) -> str | None:
         """The next step for a secret without a value; None when it is one that a request captures."""
         spec = self._environment.secrets.get(name) if self._environment else None
-        return secret_sources.missing_problem(spec).hint if spec and spec.sources else None
+        return self.missing(spec).hint if spec and spec.sources else None
+
+
+def _refusal(source: SecretSource) -> Problem | None:
+    from runner.files.trust import Trust  # late: few environments run a command
+
+    return Trust().refusal(source)

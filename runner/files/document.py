@@ -55,13 +55,22 @@ class Node:
 
 def load(path: Path) -> Node:
     """The content of a file. Raises InputError when it cannot be read, or is not YAML that zrun takes."""
+    return parse_bytes(content(path), path)
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file. Raises InputError when it cannot be read, or is too large."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             hint = "a collection is text for people: put data into files of its own"
             raise InputError(Problem(f"{shown(path)} is larger than {LARGEST_FILE // 10**6} MB", None, hint))
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(Problem(f"cannot read {shown(path)}: {error.strerror}", None, "check the path")) from None
+
+
+def parse_bytes(raw: bytes, path: Path) -> Node:
+    """The one document in the bytes of the file at `path`. Raises InputError when it is not YAML that zrun takes."""
     return parse(Source(shown(path), _decoded(raw, path)))
 
 

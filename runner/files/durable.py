@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def temporary(beside: Path, content: bytes) -> Path:
-    """A new file beside `beside` that holds `content`, on disk, for its owner alone. Raises OSError, and leaves nothing then."""
+    """A new file beside `beside` that holds `content`, on disk, its owner's alone. Raises OSError, and leaves nothing then."""
     path = beside.with_name(f".{beside.name}.{os.getpid()}.{time.monotonic_ns()}")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from runner.collection import Variable
 from runner.environment import Environment, ProviderSpec, SecretSource, SecretSpec, Tls
-from runner.errors import InputError, Location, Problem, Source, did_you_mean
-from runner.files import document, fields
+from runner.errors import InputError, Location, Problem, did_you_mean
+from runner.files import document, fields, sources
 from runner.files.credentials import read_providers
 from runner.files.document import Node
 from runner.files.forms import Form
@@ -29,6 +29,7 @@ class _Layers:
     overlay: dict[str, Variable] = field(default_factory=dict)
     secrets: dict[str, SecretSpec] = field(default_factory=dict)
     providers: dict[str, ProviderSpec] = field(default_factory=dict)
+    commands: list[SecretSource] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
     tls: Tls = field(default_factory=Tls)
     proxy: Tree = None
@@ -69,6 +70,7 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
         overlay=layers.overlay,
         secrets={**_token_secrets(layers), **layers.secrets},
         providers=layers.providers,
+        commands=tuple(layers.commands),
         hosts=tuple(dict.fromkeys(layers.hosts)),
         tls=layers.tls,
         proxy=layers.proxy,
@@ -112,7 +114,8 @@ def _short(path: Path) -> Path:
 def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...], *, private: bool = False) -> None:
     """Lay one file, and first its bases, over `layers`."""
     try:
-        root = document.load(path)
+        raw = document.content(path)
+        root = document.parse_bytes(raw, path)
     except InputError as error:
         form.problems.extend(error.problems)
         return
@@ -136,7 +139,7 @@ def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...],
         layers.variables.update(variables)
     if "hosts" in found:
         layers.hosts.extend(_hosts(found["hosts"], form))
-    _read_secrets(found.get("secrets"), path, layers, form, private=private)
+    _read_secrets(found.get("secrets"), sources.File(path, raw, private), layers, form)
     layers.providers.update((provider.name, provider) for provider in read_providers(found.get("oauth2"), form))
     if "tls" in found:
         layers.tls = _tls(found["tls"], path.parent, form)
@@ -176,57 +179,17 @@ def _tls(node: Node, folder: Path, form: Form) -> Tls:
     return Tls(verify, path("ca"), path("client-cert"), path("client-key"), node.location)
 
 
-def _read_secrets(node: Node | None, path: Path, layers: _Layers, form: Form, *, private: bool) -> None:
-    """The sources of each secret. A literal is hidden from every diagnostic, and warned about in a shared file."""
-    for key, value in form.pairs(node, "`secrets`") if node else ():
-        form.variable_name(key)
-        sources: list[SecretSource] = []
-        for one in value.items if value.kind == "list" else () if _is_null(value) else (value,):
-            source = _source(key, one, path, form, private=private)
-            if source is not None:
-                sources.append(source)
+def _read_secrets(node: Node | None, file: sources.File, layers: _Layers, form: Form) -> None:
+    """Lay what one file says of secrets over `layers`: sources replace sources, nothing replaces nothing."""
+    for key, spec in sources.read(node, file, form):
         if key.key in layers.variables or key.key in layers.overlay:
-            hint = "declare it once: under `secrets`"
-            form.wrong(key, f"`{key.key}` is declared under `variables` too", hint)
-        if sources or key.key not in layers.secrets:
-            layers.secrets[key.key] = SecretSpec(key.key, key.location, tuple(sources))
+            form.wrong(key, f"`{key.key}` is declared under `variables` too", "declare it once: under `secrets`")
+        layers.commands.extend(source for source in spec.sources if source.kind == "command")
+        if spec.sources or key.key not in layers.secrets:
+            layers.secrets[key.key] = spec
 
 
 def _token_secrets(layers: _Layers) -> dict[str, SecretSpec]:
     """A provider's tokens are secrets that nobody needs to declare."""
     names = {name: provider.location for provider in layers.providers.values() for name in provider.tokens.all()}
     return {name: SecretSpec(name, place) for name, place in names.items() if name not in layers.variables}
-
-
-def _is_null(node: Node) -> bool:
-    return node.kind == "scalar" and node.value is None
-
-
-def _source(key: Node, node: Node, path: Path, form: Form, *, private: bool) -> SecretSource | None:
-    if node.kind != "map":
-        hide(node)
-        if node.kind != "scalar" or isinstance(node.value, bool):
-            form.wrong(node, "a source is a text or a map", "write {env: NAME}, {file: PATH} or {prompt: TEXT}")
-            return None
-        if not private:
-            place = node.location
-            hint = f"put it into {path.stem}.local{path.suffix}, or name a source: {{env: NAME}}"
-            form.warnings.append(
-                Problem(f"the secret `{key.key}` is written out in a shared file", place, hint, warning=True)
-            )
-        return SecretSource("literal", node.location, str(node.value), path.parent)
-    found = form.fields(node, fields.SOURCE, "a source")
-    if len(found) != 1:
-        if len(node.pairs) == len(found):
-            form.wrong(node, "a source is one of env, file, prompt", "for several write a list of them")
-        return None
-    kind, value = next(iter(found.items()))
-    return SecretSource(kind, value.location, form.plain(value, f"`{kind}`"), path.parent)
-
-
-def hide(node: Node) -> None:
-    """Keep the lines of a literal secret out of every diagnostic."""
-    place = node.location
-    source: Source = place.source
-    lines = range(place.line, place.line + str(node.value).count("\n") + 1)
-    object.__setattr__(source, "hidden", source.hidden | frozenset(lines))

@@ -208,9 +208,19 @@ COLLECTION: Fields = {
     **FOLDER,
     "include": (NAMES, "Files whose requests are brought in, each as a folder named after the file."),
 }
+_WORDS: Schema = {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1}
+COMMAND: Fields = {
+    "run": (_WORDS, "The program and its arguments, a word each; no shell takes part."),
+    "timeout": (DURATION, "When it is ended, with all that it started. Default: 10s."),
+}
 SOURCE: Fields = {
     "env": (TEXT, "A variable of the process environment."),
     "file": (TEXT, "A file that holds nothing else, relative to this one."),
+    "keyring": (TEXT, "SERVICE/USER in the keyring of the operating system. Default user: the secret's name."),
+    "command": (
+        either(_WORDS, ref("command")),
+        'What this program prints: [op, read, "op://..."]. It runs once the file is trusted: `zrun trust`.',
+    ),
     "prompt": (TEXT, "Ask with this text; on a terminal, never in CI."),
 }
 TLS: Fields = {
@@ -295,8 +305,6 @@ ENVIRONMENT: Fields = {
 # Known words of the format that this version cannot do yet, and what to do meanwhile.
 LATER = {
     "data": "run the collection once for each row with --var",
-    "keyring": "use {env: NAME} or {file: PATH}",
-    "command": "run the command yourself and give its output as {env: NAME}",
 }
 
 
@@ -345,6 +353,7 @@ def definitions() -> dict[str, Schema]:
             },
         },
         "tls": closed(TLS),
+        "command": closed(COMMAND, required=["run"]),
         "source": either(SCALAR, closed(SOURCE), {"type": "array", "items": either(SCALAR, closed(SOURCE))}),
     }
 

@@ -7,14 +7,14 @@ from typing import Any, Literal
 from runner.files.fields import COLLECTION, ENVIRONMENT, closed, definitions
 
 _TITLES = {"collection": "A zrun collection", "environment": "A zrun environment"}
-_USED = {"environment": ("variables", "source", "tls")}
+_USED = {"environment": ("variables", "source", "command", "tls")}
 
 
 def schema(kind: Literal["collection", "environment"]) -> dict[str, Any]:
     """The schema of one kind of file."""
     fields = COLLECTION if kind == "collection" else ENVIRONMENT
     defined = definitions()
-    needed = _USED.get(kind, tuple(name for name in defined if name not in ("tls", "source")))
+    needed = _USED.get(kind, tuple(name for name in defined if name not in ("tls", "source", "command")))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:zrun:{kind}:1",
