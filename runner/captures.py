@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from runner import queries, tree
 from runner.collection import Capture, RequestSpec
 from runner.environment import Environment
@@ -67,8 +69,20 @@ def _take(
         value = taint(value, echoed or capture.name)
     elif capture.secret is False:
         value = reveal(value)
-    stored = Captured(value, request.id, now, None if expires_in is None else now + expires_in)
+    expires_at = None if expires_in is None else now + expires_in
+    stored = Captured(value, request.id, now, expires_at, scope.seed(capture.name))
     return CaptureResult(capture.name, capture.location, secret, kept, problem), stored
+
+
+def secret_names(requests: Iterable[RequestSpec], environment: Environment | None) -> frozenset[str]:
+    """The names that are secrets before anything is sent: declared ones, and those that requests capture as such."""
+    found = set(environment.secrets) if environment else set()
+    for request in requests:
+        for capture in request.capture:
+            query = capture.query
+            if _is_secret(capture, query, environment) if isinstance(query, Query) else capture.secret:
+                found.add(capture.name)
+    return frozenset(found)
 
 
 def _is_secret(capture: Capture, query: Query, environment: Environment | None) -> bool:

@@ -1,18 +1,19 @@
 """Layered variables, each with its origin.
 
-The later wins: collection < folder < environment < private overlay < captured < the embedded sandbox's own < process
-environment (`ZRUN_VAR_NAME`) < `--var` < the item of a for-each. What files say may hold templates, rendered when asked for
-against the whole scope; what was captured or given is never rendered again. A name that the environment lists under
-`secrets` is a Secret wherever its value comes from.
+The later wins: collection < folder < environment < private overlay < a secret's sources < captured < the embedded sandbox's
+own < process environment (`ZRUN_VAR_NAME`) < a secret given from outside (`ZRUN_SECRET_NAME`, and `--secrets-file` over it) <
+`--var` < the item of a for-each; but what was captured after a secret had been given wins over that one (see `seeds`). What
+files say may hold templates, rendered when asked for against the whole scope; what was captured or given is never rendered
+again. A name that the environment lists under `secrets` is a Secret wherever its value comes from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from runner import tree
+from runner import seeds, tree
 from runner.collection import RequestSpec, Variable, Variables
 from runner.environment import Environment
 from runner.errors import InputError, Location, Problem, did_you_mean
@@ -25,20 +26,36 @@ if TYPE_CHECKING:
 
 # The process environment's names for variables: `lead-id` is ZRUN_VAR_LEAD_ID.
 PROCESS_PREFIX = "ZRUN_VAR_"
+# The same for secrets: `client-secret` is ZRUN_SECRET_CLIENT_SECRET.
+SECRET_PREFIX = "ZRUN_SECRET_"  # noqa: S105  (a name)
 
 Kind: TypeAlias = Literal[
-    "collection", "folder", "environment", "overlay", "captured", "sandbox", "process", "argument", "secret", "item"
+    "collection",
+    "folder",
+    "environment",
+    "overlay",
+    "captured",
+    "sandbox",
+    "process",
+    "argument",
+    "secret",
+    "item",
+    "file",
 ]
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A value read from a response: the request that captured it, when (epoch seconds), and until when it is good."""
+    """A value read from a response: the request that captured it, when (epoch seconds), and until when it is good.
+
+    `seed` is the mark of the secret that was given in its place when it was captured, if one was (see `seeds`).
+    """
 
     value: Value
     by: str
     at: float
     expires_at: float | None = None
+    seed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,8 @@ class Sources:
     `secret` gives a secret from its sources, or None; `why` words the next step for one that has none, `whence` where
     another came from. `given` is what
     an embedded sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each
-    value that is captured, before anybody can show it.
+    value that is captured, before anybody can show it. `outside` are the secrets that the process environment or a file
+    of secrets gives, each with its origin.
     """
 
     environment: Environment | None = None
@@ -66,6 +84,7 @@ class Sources:
     offered: frozenset[str] = frozenset()
     process: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Value] = field(default_factory=dict)
+    outside: Mapping[str, tuple[Secret, Origin]] = field(default_factory=dict)
     secret: Callable[[str], Secret | None] = lambda _: None
     why: Callable[[str], str | None] = lambda _: None
     whence: Callable[[str], str] = lambda _: ""
@@ -106,7 +125,15 @@ class Scope:
     def capture(self, name: str, captured: Captured) -> None:
         """Give `name` the value that a response held, here and in every other view of this scope."""
         self._sources.learned(captured.value)
-        self._sources.captured[name] = captured
+        seed = captured.seed or self.seed(name)
+        self._sources.captured[name] = captured if seed is None else replace(captured, seed=seed)
+
+    def seed(self, name: str) -> str | None:
+        """The mark that a value captured as `name` is to carry: of the secret given in its place, now or when last one was."""
+        given, earlier = self._sources.outside.get(name), self._sources.captured.get(name)
+        if earlier is not None and earlier.seed and (given is None or seeds.is_of(earlier.seed, given[0])):
+            return earlier.seed
+        return seeds.mark(given[0]) if given else None
 
     def get(self, name: str) -> Value | Missing:
         """See lookup.Lookup. Raises InputError for variables that are defined by each other."""
@@ -130,9 +157,12 @@ class Scope:
             return self._items[name], Origin("item")
         if name in sources.arguments:
             return self._hidden(name, sources.arguments[name]), Origin("argument", "--var")
+        outside = sources.outside.get(name)
+        if outside is not None and not self._outgrown(name, outside[0]):
+            return outside
         variable = process_name(name)
         if variable in sources.process:
-            return self._hidden(name, sources.process[variable]), Origin("process", variable)
+            return self._hidden(self._secret_named(name), sources.process[variable]), Origin("process", variable)
         if name in sources.given:
             return sources.given[name], Origin("sandbox")
         if name in sources.captured:
@@ -146,6 +176,17 @@ class Scope:
             if name in layer:
                 return self._hidden(name, self._rendered(layer[name])), Origin(kind, "", layer[name].location)
         return MISSING, None
+
+    def _secret_named(self, name: str) -> str:
+        """`name`, or the secret that is the same to the process environment: `client_secret` is `client-secret` there."""
+        environment = self._sources.environment
+        secrets = environment.secrets if environment else {}
+        return next((other for other in secrets if process_name(other) == process_name(name)), name)
+
+    def _outgrown(self, name: str, given: Secret) -> bool:
+        """Whether the captured value came after this given one: then it is what the server takes now."""
+        captured = self._sources.captured.get(name)
+        return captured is not None and captured.seed is not None and seeds.is_of(captured.seed, given)
 
     def _written(self) -> Iterator[tuple[Kind, Variables]]:
         """What files say, the strongest first."""
@@ -205,12 +246,21 @@ class Scope:
                 return why
         if name in sources.captured_by:
             return f"run `{sources.captured_by[name][-1]}` first: it captures it"
-        return did_you_mean(name, self.names(), "give it with --var, under `variables`, or capture it")
+        if sources.environment and name in sources.environment.secrets:
+            return f"capture it, or give it as {process_name(name, SECRET_PREFIX)} in the process environment"
+        return did_you_mean(name, self.names() - {name}, "give it with --var, under `variables`, or capture it")
 
     def names(self) -> frozenset[str]:
         """Every name that has a value or is declared: by files, arguments, process, sandbox, or an earlier capture."""
         sources = self._sources
-        found = {*self._items, *sources.arguments, *sources.given, *sources.offered, *sources.captured}
+        found = {
+            *self._items,
+            *sources.arguments,
+            *sources.outside,
+            *sources.given,
+            *sources.offered,
+            *sources.captured,
+        }
         for _, layer in self._written():
             found |= layer.keys()
         if sources.environment:
@@ -222,6 +272,6 @@ class Scope:
         return frozenset(found)
 
 
-def process_name(name: str) -> str:
+def process_name(name: str, prefix: str = PROCESS_PREFIX) -> str:
     """The process environment's name for the variable `name`: upper case, `_` for `-`."""
-    return PROCESS_PREFIX + name.upper().replace("-", "_")
+    return prefix + name.upper().replace("-", "_")

@@ -31,6 +31,7 @@ LAYERS: dict[str, int] = {
     "judgement": 2,
     "collection": 2,
     "environment": 2,
+    "seeds": 2,
     "scope": 2,
     "graph": 3,
     "plan": 3,
@@ -140,6 +141,7 @@ REVEALED = {
     "redact": 1,
     "redirects": 6,
     "render": 9,
+    "seeds": 1,
     "template": 1,
     "values": 7,
 }

@@ -93,6 +93,12 @@ def test_a_declared_secret_is_one_wherever_it_comes_from() -> None:
         assert str(found) == "<<token>>"
 
 
+def test_a_secret_of_the_process_environment_is_one_in_every_spelling() -> None:
+    sources = Sources(process={"ZRUN_VAR_CLIENT_SECRET": "made-up"})
+    sources.environment = environment(secrets={"client-secret": SecretSpec("client-secret", PLACE)})
+    assert str(Scope(sources).get("client_secret")) == "<<client-secret>>"
+
+
 def test_a_captured_value_is_seen_from_every_view_and_heard_of_first() -> None:
     heard: list[Value] = []
     scope = Scope(Sources(learned=heard.append, now=lambda: NOW))

@@ -18,11 +18,12 @@ from runner.files import reader
 from runner.files.state import State
 from runner.policy import Policy
 from runner.redact import Redactor
-from runner.scope import PROCESS_PREFIX, Captured, Scope, Sources
-from runner.values import Value, secrets_in
+from runner.scope import PROCESS_PREFIX, SECRET_PREFIX, Captured, Origin, Scope, Sources
+from runner.values import Secret, Value, secrets_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runner.files.secrets_file import GivenSecret
     from runner.sandbox import Running
 
 # What stands for the embedded sandbox's address until it is started.
@@ -32,12 +33,13 @@ SANDBOX_ADDRESSES = ("accounts-domain", "api-domain")
 
 @dataclass
 class Given:
-    """What the command line says about values: environments, variables, clock (seconds ahead), seed."""
+    """What the command line says about values: environments, variables, clock (seconds ahead), seed, secrets."""
 
     environments: Sequence[str] = ()
     variables: dict[str, Value] = field(default_factory=dict)
     ahead: float = 0.0
     seed: str | None = None
+    secrets: Sequence[GivenSecret] = ()
 
 
 @dataclass
@@ -81,7 +83,7 @@ def begun(path: Path, given: Given, elsewhere: Iterable[str] = (), *, look_only:
     no command runs for a secret and no keyring opens: stand-ins are in their places.
     """
     collection, environment, mistakes = read(path, given.environments)
-    with _assembled(collection, environment, given, look_only=look_only) as assembly:
+    with _assembled(collection, environment, given, elsewhere, mistakes, look_only=look_only) as assembly:
         if mistakes:
             raise InputError([*mistakes, *preflight.static(collection, environment, assembly.scope, elsewhere)])
         yield assembly
@@ -97,9 +99,20 @@ def opened(given: Given) -> Iterator[Assembly]:
 
 @contextmanager
 def _assembled(
-    collection: Collection, environment: Environment | None, given: Given, *, look_only: bool = False
+    collection: Collection,
+    environment: Environment | None,
+    given: Given,
+    elsewhere: Iterable[str] = (),
+    mistakes: Sequence[Problem] = (),
+    *,
+    look_only: bool = False,
 ) -> Iterator[Assembly]:
+    """Raises InputError for values that must not be given in the way that they are, and tells `mistakes` beside them."""
     redactor = Redactor()
+    outside, refused = _outside(collection, environment, given, elsewhere)
+    if refused:
+        raise InputError([*mistakes, *refused])
+    redactor.add_all(secret for secret, _ in outside.values())
     state = State(environment.root, environment.id) if environment else None
     vault = Vault(environment, redactor, look_only=look_only)
     sources = Sources(
@@ -109,6 +122,7 @@ def _assembled(
         offered=frozenset(SANDBOX_SECRETS) if environment and environment.sandbox else frozenset(),
         process={name: text for name, text in os.environ.items() if name.startswith(PROCESS_PREFIX)},
         arguments=given.variables,
+        outside=outside,
         secret=vault,
         why=vault.why,
         whence=vault.whence,
@@ -162,6 +176,17 @@ def _vouched(environment: Environment | None) -> list[str]:
 
         addresses.extend(provider.known_addresses(spec))
     return addresses
+
+
+def _outside(
+    collection: Collection, environment: Environment | None, given: Given, elsewhere: Iterable[str]
+) -> tuple[Mapping[str, tuple[Secret, Origin]], Sequence[Problem]]:
+    """The secrets that come from outside the files; and what must not come that way."""
+    if not (given.secrets or given.variables or any(name.startswith(SECRET_PREFIX) for name in os.environ)):
+        return {}, ()
+    from runner.cli import given_secrets  # late: most runs are given none
+
+    return given_secrets.find(collection, environment, os.environ, given.secrets, given.variables, elsewhere)
 
 
 def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environment | None, list[Problem]]:

@@ -32,7 +32,8 @@ def main(arguments: list[str]) -> int:
     files = list(dict.fromkeys(_files(chosen.paths)))
     if not files:
         raise InputError(Problem("there is nothing to check", None, "name a file or a folder"))
-    given = Given(chosen.environments, options.read_variables(chosen.variables))
+    secrets = options.read_secrets(chosen.secrets_file)
+    given = Given(chosen.environments, options.read_variables(chosen.variables), secrets=secrets)
     code, problems = errors.PASSED, dict[str, Problem]()
     for path in files:
         found, file_code = _check(path, given, files)

@@ -13,6 +13,10 @@ from runner.errors import InputError, Problem, did_you_mean
 from runner.quantities import seconds
 from runner.values import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.files.secrets_file import GivenSecret
+
 
 class Parser(argparse.ArgumentParser):
     """argparse with our errors: what is wrong, a did-you-mean for an unknown option, the next step."""
@@ -46,7 +50,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_environment(parser: argparse.ArgumentParser) -> None:
-    """-e and --var: which values a collection is rendered against."""
+    """-e, --var and --secrets-file: which values a collection is rendered against."""
     parser.add_argument(
         "-e",
         "--env",
@@ -63,6 +67,11 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="give a variable a value, over all others; NAME=text, or NAME:=JSON for numbers, lists and maps",
+    )
+    parser.add_argument(
+        "--secrets-file",
+        metavar="PATH",
+        help="secrets, over their sources: NAME=value lines, YAML or JSON; a file that you alone can read, or /dev/fd/3",
     )
 
 
@@ -120,6 +129,15 @@ def read_variables(written: Iterable[str]) -> dict[str, Value]:
     if problems:
         raise InputError(problems)
     return found
+
+
+def read_secrets(written: str | None) -> tuple[GivenSecret, ...]:
+    """The secrets of --secrets-file. Raises InputError."""
+    if written is None:
+        return ()
+    from runner.files import secrets_file  # late: few runs are given one
+
+    return secrets_file.read(Path(written))
 
 
 def read_clock(written: str | None) -> float:

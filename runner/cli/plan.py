@@ -32,7 +32,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
     chosen = parser.read(arguments)
     given = Given(
-        chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
+        chosen.environments,
+        options.read_variables(chosen.variables),
+        options.read_clock(chosen.clock),
+        chosen.seed,
+        options.read_secrets(chosen.secrets_file),
     )
     with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
         planned = plan.make(
@@ -91,6 +95,7 @@ def origin(name: str, scope: Scope) -> str:
         "sandbox": "the embedded sandbox",
         "process": f"${found.detail}",
         "argument": "--var",
+        "file": found.detail,
         "secret": found.detail or "its source",
         "item": "for-each",
     }

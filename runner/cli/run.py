@@ -65,7 +65,11 @@ def main(arguments: list[str]) -> int:
     """Run the command. Returns the exit status."""
     chosen = parser().read(arguments)
     given = Given(
-        chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
+        chosen.environments,
+        options.read_variables(chosen.variables),
+        options.read_clock(chosen.clock),
+        chosen.seed,
+        options.read_secrets(chosen.secrets_file),
     )
     timeout = _timeout(chosen.timeout)
     path = options.collection_path(chosen.collection)

@@ -34,7 +34,11 @@ def main(arguments: list[str]) -> int:
     if chosen.collection is None:
         parser.error("name a collection")
     given = Given(
-        chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
+        chosen.environments,
+        options.read_variables(chosen.variables),
+        options.read_clock(chosen.clock),
+        chosen.seed,
+        options.read_secrets(chosen.secrets_file),
     )
     with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
         lines = list(_lines(assembly, color=screen.wants_color(chosen.color, sys.stdout)))

@@ -173,6 +173,8 @@ def _entry(captured: Captured) -> dict[str, Any]:
     entry: dict[str, Any] = {"value": reveal(captured.value), "by": captured.by, "at": captured.at}
     if secrets_in(captured.value):
         entry["secret"] = True
+    if captured.seed is not None:
+        entry["seed"] = captured.seed
     if captured.expires_at is not None:
         entry["expires-at"] = captured.expires_at
         entry["expires"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(captured.expires_at))  # for a person
@@ -187,4 +189,5 @@ def _captured(name: str, entry: Mapping[str, Any]) -> Captured:
         str(entry["by"]),
         float(entry["at"]),
         None if expires_at is None else float(expires_at),
+        None if entry.get("seed") is None else str(entry["seed"]),
     )

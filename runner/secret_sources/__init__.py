@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runner.environment import SecretSource, SecretSpec
 from runner.errors import InputError, Problem
+from runner.scope import SECRET_PREFIX, process_name
 from runner.values import Secret
 
 # A key or token is short; a larger file is a wrong path.
@@ -118,7 +119,8 @@ def ask(spec: SecretSpec) -> Secret:
 def missing_problem(spec: SecretSpec, told: Mapping[SecretSource, Problem] | None = None) -> Problem:
     """Why the secret is not there: what was tried, and the next step. `told` is what `find` told."""
     if not spec.sources:
-        hint = "run the request that captures it, or name a source: {env: NAME}"
+        variable = process_name(spec.name, SECRET_PREFIX)
+        hint = f"run the request that captures it, name a source: {{env: NAME}}, or set {variable}"
         return Problem(f"the secret `{spec.name}` has no value yet, and no source", spec.location, hint)
     told = told or {}
     steps = [(told[source].hint or "") if source in told else _NEXT[source.kind](source) for source in spec.sources]
