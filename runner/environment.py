@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
+from typing import Literal
 
 from runner.collection import Variable, Variables
 from runner.errors import Location, Problem
@@ -92,7 +93,8 @@ class Environment:
     `id` is the name that state is kept under (`us`; `common+us` when several are given), `name` the display name.
     `root` is the project's folder: the one whose `environments/` holds the file, else the file's own; private state
     is in `root/.zrun`. `overlay` holds the variables of the private `.local.yaml` files, over `variables`. `commands` are
-    those of all its files, also where another file gave the secret another source.
+    those of all its files, also where another file gave the secret another source. `state` is where captured secrets are
+    kept.
     """
 
     id: str
@@ -108,6 +110,8 @@ class Environment:
     tls: Tls = Tls()
     proxy: Tree = None
     proxy_location: Location | None = None
+    state: Literal["file", "keyring"] = "file"
+    state_location: Location | None = None
     sandbox: str | None = None
     sandbox_location: Location | None = None
     warnings: tuple[Problem, ...] = ()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from runner import seeds, tree
+from runner import tree
 from runner.collection import RequestSpec, Variable, Variables
 from runner.environment import Environment
 from runner.errors import InputError, Location, Problem, did_you_mean
@@ -131,9 +131,12 @@ class Scope:
     def seed(self, name: str) -> str | None:
         """The mark that a value captured as `name` is to carry: of the secret given in its place, now or when last one was."""
         given, earlier = self._sources.outside.get(name), self._sources.captured.get(name)
-        if earlier is not None and earlier.seed and (given is None or seeds.is_of(earlier.seed, given[0])):
-            return earlier.seed
-        return seeds.mark(given[0]) if given else None
+        if given is None:
+            return earlier.seed if earlier else None
+        from runner import seeds  # late: few runs are given a secret that they capture
+
+        same = earlier is not None and earlier.seed is not None and seeds.is_of(earlier.seed, given[0])
+        return earlier.seed if earlier and same else seeds.mark(given[0])
 
     def get(self, name: str) -> Value | Missing:
         """See lookup.Lookup. Raises InputError for variables that are defined by each other."""
@@ -186,7 +189,11 @@ class Scope:
     def _outgrown(self, name: str, given: Secret) -> bool:
         """Whether the captured value came after this given one: then it is what the server takes now."""
         captured = self._sources.captured.get(name)
-        return captured is not None and captured.seed is not None and seeds.is_of(captured.seed, given)
+        if captured is None or captured.seed is None:
+            return False
+        from runner import seeds  # late: few runs are given a secret that they capture
+
+        return seeds.is_of(captured.seed, given)
 
     def _written(self) -> Iterator[tuple[Kind, Variables]]:
         """What files say, the strongest first."""

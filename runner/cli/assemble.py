@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import graph, policy, preflight
+from runner.cli.kept import state_of
 from runner.cli.vault import SANDBOX_SECRETS, Vault
 from runner.collection import Collection
 from runner.environment import Environment
@@ -113,11 +114,11 @@ def _assembled(
     if refused:
         raise InputError([*mistakes, *refused])
     redactor.add_all(secret for secret, _ in outside.values())
-    state = State(environment.root, environment.id) if environment else None
+    state = state_of(environment) if environment else None
     vault = Vault(environment, redactor, look_only=look_only)
     sources = Sources(
         environment=environment,
-        captured=dict(state.read()) if state else {},
+        captured=state.read(look_only=look_only) if state else {},
         given=dict.fromkeys(SANDBOX_ADDRESSES, NOT_STARTED) if environment and environment.sandbox else {},
         offered=frozenset(SANDBOX_SECRETS) if environment and environment.sandbox else frozenset(),
         process={name: text for name, text in os.environ.items() if name.startswith(PROCESS_PREFIX)},

@@ -1,19 +1,25 @@
-"""`zrun env`: what runs have captured for an environment, masked; and how to forget it."""
+"""`zrun env`: what runs have captured for an environment, masked, and how to forget it; where its other secrets come from."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from runner import errors
 from runner.cli import options, screen
+from runner.cli.kept import state_of
+from runner.cli.vault import Vault
+from runner.environment import Environment, SecretSpec
 from runner.errors import InputError, Problem, did_you_mean
 from runner.files import reader
-from runner.files.state import State
+from runner.files.state import STAND_IN, State
 from runner.quantities import show_seconds
+from runner.redact import Redactor
 from runner.reporters.terminal import paint, printable
-from runner.scope import Captured
+from runner.scope import SECRET_PREFIX, Captured, process_name
+from runner.secret_sources import described
 from runner.values import Secret, as_text
 
 _EPILOG = """\
@@ -34,19 +40,18 @@ def main(arguments: list[str]) -> int:
     options.add_clock(parser)
     chosen = parser.read(arguments)
     environment = reader.read_environment(chosen.environments, Path.cwd() / "collections")
-    state = State(environment.root, environment.id)
-    kept = state.read()
+    state = state_of(environment)
+    kept = state.read(look_only=True)
+    now = screen.now(options.read_clock(chosen.clock))
+    color = screen.wants_color(chosen.color, sys.stdout)
     if chosen.forget_all:
         state.forget_all()
         options.out(f"forgot {len(kept)} values of {environment.id}")
     elif chosen.forget:
         _forget(state, frozenset(kept), chosen.forget, environment.id)
-    elif not kept:
-        options.out(f"nothing is kept for {environment.id}")
     else:
-        now = screen.now(options.read_clock(chosen.clock))
-        color = screen.wants_color(chosen.color, sys.stdout)
-        options.out("\n".join(_lines(kept, now, color=color)))
+        lines = [*_lines(kept, now, color=color)] or [f"nothing is kept for {environment.id}"]
+        options.out("\n".join((*lines, *_sources(environment, frozenset(kept), color=color))))
     return errors.PASSED
 
 
@@ -62,12 +67,42 @@ def _forget(state: State, kept: frozenset[str], names: list[str], environment: s
 
 
 def _lines(kept: dict[str, Captured], now: float, *, color: bool) -> Iterator[str]:
-    width = max(map(len, kept))
+    width = max(map(len, kept), default=0)
     for name, captured in sorted(kept.items()):
         value = captured.value
-        shown = f"({len(value)} characters)" if isinstance(value, Secret) else printable(as_text(value))[:60]
+        shown = _hidden(value) if isinstance(value, Secret) else printable(as_text(value))[:60]
         since = f"captured by {captured.by} {show_seconds(max(0.0, now - captured.at))} ago"
         yield f"{name:<{width}}  {shown}  {paint(f'{since}{_expiry(captured, now)}', 'dim', color)}"
+
+
+def _hidden(value: Secret) -> str:
+    return "(in the keyring)" if value == Secret(STAND_IN, value.name) else f"({len(value)} characters)"
+
+
+def _sources(environment: Environment, kept: frozenset[str], *, color: bool) -> Iterator[str]:
+    """Where each other secret would come from now. No command runs for that, and no keyring opens."""
+    vault = Vault(environment, Redactor(), look_only=True)
+    rows = [(name, _source(spec, vault)) for name, spec in sorted(environment.secrets.items()) if name not in kept]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, where in rows:
+        yield f"{name:<{width}}  {paint(printable(where), 'dim', color)}"
+
+
+def _source(spec: SecretSpec, vault: Vault) -> str:
+    variable = process_name(spec.name, SECRET_PREFIX)
+    if os.environ.get(variable):
+        return f"from ${variable}"
+    if vault(spec.name) is not None:
+        return f"from {vault.whence(spec.name) or 'the embedded sandbox'}"
+    if not spec.sources:
+        return "not captured yet"
+    if refused := vault.refused(spec):
+        return f"{refused.message}; {refused.hint}"
+    tried = ", ".join(described(source) for source in spec.sources if source.kind != "prompt")
+    asked = any(source.kind == "prompt" for source in spec.sources)
+    return "; ".join(
+        filter(None, (f"not in {tried}" if tried else "", "from a prompt, on a terminal" if asked else ""))
+    )
 
 
 def _expiry(captured: Captured, now: float) -> str:

@@ -159,6 +159,7 @@ def keeper(assembly: Assembly, found: Provider, send: Send, told: Told, patience
         Outside(allowed, assembly.now, time.sleep, told),
         assembly.sources.captured.get,
         assembly.scope.capture,
+        assembly.scope.seed,
         fresh.PATIENCE if patience is None else patience,
     )
 

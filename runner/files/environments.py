@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from runner.collection import Variable
 from runner.environment import Environment, ProviderSpec, SecretSource, SecretSpec, Tls
@@ -34,6 +35,8 @@ class _Layers:
     tls: Tls = field(default_factory=Tls)
     proxy: Tree = None
     proxy_location: Location | None = None
+    state: Literal["file", "keyring"] = "file"
+    state_location: Location | None = None
     sandbox: str | None = None
     sandbox_location: Location | None = None
     paths: list[Path] = field(default_factory=list)
@@ -75,6 +78,8 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
         tls=layers.tls,
         proxy=layers.proxy,
         proxy_location=layers.proxy_location,
+        state=layers.state,
+        state_location=layers.state_location,
         sandbox=layers.sandbox,
         sandbox_location=layers.sandbox_location,
         warnings=tuple(form.warnings),
@@ -145,6 +150,8 @@ def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...],
         layers.tls = _tls(found["tls"], path.parent, form)
     if "proxy" in found:
         layers.proxy, layers.proxy_location = form.text(found["proxy"], "`proxy`"), found["proxy"].location
+    if "state" in found:
+        layers.state, layers.state_location = _state(found["state"], form), found["state"].location
     if "sandbox" in found:
         layers.sandbox, layers.sandbox_location = _sandbox(found["sandbox"], form), found["sandbox"].location
 
@@ -158,6 +165,16 @@ def _hosts(node: Node, form: Form) -> Iterator[str]:
             form.wrong(place, "this stands for every host of a top-level domain", "name the domain: *.example.com")
         else:
             yield name
+
+
+def _state(node: Node, form: Form) -> Literal["file", "keyring"]:
+    if node.value == "keyring":
+        return "keyring"
+    if node.value != "file":
+        form.wrong(
+            node, "captured secrets are kept in a file or in the keyring", "write `state: file` or `state: keyring`"
+        )
+    return "file"
 
 
 def _sandbox(node: Node, form: Form) -> str | None:

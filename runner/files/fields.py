@@ -297,6 +297,7 @@ ENVIRONMENT: Fields = {
         {"type": ["object", "null"], "additionalProperties": ref("provider")},
         "OAuth 2.0 providers by name, for `auth: {oauth2: NAME}`.",
     ),
+    "state": ({"enum": ["file", "keyring"]}, "Where captured secrets are kept: `file`, or the system's `keyring`."),
     "tls": (ref("tls"), "Whom to trust, and how to be trusted."),
     "proxy": (TEXT, "The proxy's URL."),
     "sandbox": ({"const": "zoho"}, "Start the embedded Zoho for the run."),

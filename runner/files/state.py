@@ -1,7 +1,8 @@
 """Captured values by environment, private and durable: `ROOT/.zrun/state/ENVIRONMENT.json`.
 
 The file is JSON, readable by its owner alone (0600 in 0700 folders), replaced atomically, and written under a lock that the
-kernel releases when its holder dies. Secrets are in it in clear. A file that cannot be read is never overwritten.
+kernel releases when its holder dies. Secrets are in it in clear, or in the keyring (`stowed`), where the environment says so.
+A file that cannot be read is never overwritten.
 """
 
 from __future__ import annotations
@@ -11,37 +12,88 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from runner.errors import InputError, Problem
+from runner.errors import InputError, Location, Problem
 from runner.files import durable
 from runner.files.locks import locked
 from runner.scope import Captured
 from runner.values import Value, reveal, secrets_in, taint
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.files.stowed import Entries, Keyring, Stowage
+
 VERSION = 1
 # Seconds to wait for another process that is writing; a write takes milliseconds.
 LOCK_TIME = 10.0
+MOST_READINGS = 100
+# What stands for a text in the keyring, where that stays closed.
+STAND_IN = "kept in the keyring"
 
 
 class State:
-    """The kept values of one environment."""
+    """The kept values of one environment. `keyring` opens the keyring; secrets go there when `in_keyring` tells which
+    line asks for it."""
 
-    def __init__(self, root: Path, environment: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        environment: str,
+        keyring: Callable[[], Keyring] | None = None,
+        in_keyring: Location | None = None,
+    ) -> None:
         self._root = root
+        self._environment = environment
+        self._keyring = keyring
+        self._in_keyring = in_keyring
         self._folder = root / ".zrun" / "state"
         self.path = self._folder / f"{file_name(environment)}.json"
 
-    def read(self) -> dict[str, Captured]:
-        """Every kept value by name. Raises InputError for a file that is damaged, or that others can read."""
+    def read(self, *, look_only: bool = False) -> dict[str, Captured]:
+        """Every kept value by name. Raises InputError for a file that is damaged, or whose secrets the keyring has not.
+
+        With `look_only` the keyring stays closed: a stand-in is given for what is in it.
+        """
+        entries, _ = self._entries()
+        if look_only:
+            in_keyring = {"value": STAND_IN}
+            return {name: _captured(name, {**in_keyring, **entry}) for name, entry in entries.items()}
+        if not any("keyring" in entry for entry in entries.values()):
+            return {name: _captured(name, entry) for name, entry in entries.items()}
+        return self._fetched(entries)
+
+    def _fetched(self, entries: Entries) -> dict[str, Captured]:
+        """The values, those in the keyring too. An entry goes when its value has been replaced: then the file is read anew."""
+        from runner.files.stowed import Gone  # late: few environments keep their secrets there
+
+        stowage = self._stowage()
+        for _ in range(MOST_READINGS):
+            try:
+                return {name: _captured(name, stowage.whole(name, entry)) for name, entry in entries.items()}
+            except Gone:
+                before, (entries, _left) = entries, self._entries()
+                if entries == before:
+                    raise
+        raise self._unusable("changes faster than it can be read", "end the processes that write it")
+
+    def _stowage(self) -> Stowage:
+        if self._keyring is None:
+            raise self._unusable("has its secrets in the keyring", "reach it through its environment")
+        from runner.files.stowed import Stowage  # late: few environments keep their secrets there
+
+        return Stowage(self._keyring(), self._environment, self._in_keyring)
+
+    def _entries(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        """What the file holds, and which entries of the keyring it knows to be left over. Raises InputError."""
         try:
             self._check_private()
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
-            return {}
+            return {}, []
         except OSError as error:
             raise self._unusable(f"cannot be read: {error.strerror}", "check its owner and mode") from None
         except UnicodeDecodeError:
@@ -51,23 +103,30 @@ class State:
     def save(self, values: Mapping[str, Captured]) -> None:
         """Keep `values` beside what is kept already; on disk when this returns. Raises InputError."""
         with self._locked():
-            self._write({**self.read(), **values})
+            entries, left = self._entries()
+            self._write({**entries, **{name: _entry(captured) for name, captured in values.items()}}, entries, left)
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop these. Raises InputError."""
         dropped = frozenset(names)
         with self._locked():
-            self._write({name: value for name, value in self.read().items() if name not in dropped})
+            entries, left = self._entries()
+            self._write({name: entry for name, entry in entries.items() if name not in dropped}, entries, left)
 
     def forget_all(self) -> None:
         """Drop everything. Raises InputError."""
         with self._locked():
-            self._write({})
+            try:
+                self._write({}, *self._entries())
+            except InputError:  # a person's own word, whatever is in the file
+                self._replace({}, [])
 
     def probe(self) -> None:
         """Try that a value could be kept, before anything is sent that cannot be had twice. Raises InputError."""
         with self._locked():
             self.read()
+            if self._in_keyring:
+                self._stowage().probe()
             self._attempt(lambda: durable.temporary(self.path, b"\0" * 4096).unlink())
 
     def make_private(self, folder: Path) -> None:
@@ -91,7 +150,7 @@ class State:
             if stat.S_IMODE(found.st_mode) & 0o077:
                 path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
 
-    def _parsed(self, text: str) -> dict[str, Captured]:
+    def _parsed(self, text: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
         try:
             document = json.loads(text)
             version = document["zrun-state"]
@@ -99,7 +158,10 @@ class State:
                 raise self._unusable(
                     f"was written by another zrun (format {version})", "use that zrun, or move the file away"
                 )
-            return {name: _captured(name, entry) for name, entry in document["values"].items()}
+            entries = {name: dict(entry) for name, entry in document["values"].items()}
+            for name, entry in entries.items():
+                _captured(name, {"value": None, **entry} if isinstance(entry.get("keyring"), str) else entry)
+            return entries, [str(user) for user in document.get("keyring-left", ())]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._unusable("is damaged", "restore it from a backup, or move it away to begin anew") from None
 
@@ -124,12 +186,18 @@ class State:
         if not ignore.exists():
             ignore.write_text("*\n", "utf-8")
 
-    def _write(self, values: Mapping[str, Captured]) -> None:
-        """Replace the file; a crash at any moment leaves the old one or the new one."""
-        entries = {name: _entry(captured) for name, captured in sorted(values.items())}
-        text = json.dumps({"zrun-state": VERSION, "values": entries}, indent=1, ensure_ascii=False)
+    def _write(self, after: Entries, before: Entries, left: list[str]) -> None:
+        """Make the file hold `after`; a crash at any moment leaves the old values or the new ones."""
+        if self._in_keyring or left or any("keyring" in entry for entry in before.values()):
+            self._stowage().write(after, before, left, self._replace)
+        else:
+            self._replace(after, [])
 
-        content = text.encode("utf-8", "surrogatepass")
+    def _replace(self, entries: Entries, left: list[str]) -> None:
+        document: dict[str, Any] = {"zrun-state": VERSION, "values": dict(sorted(entries.items()))}
+        if left:
+            document["keyring-left"] = left
+        content = json.dumps(document, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass")
         self._attempt(lambda: durable.replace(self.path, content))
 
     @contextmanager

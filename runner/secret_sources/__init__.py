@@ -11,7 +11,7 @@ prompt    a person, asked on the terminal (`prompt.py`); only by `ask`, when all
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runner.environment import SecretSource, SecretSpec
@@ -153,8 +153,3 @@ _WORDS: dict[str, Callable[[SecretSource], str]] = {
     "command": lambda _: "a command",
     "prompt": lambda _: "a prompt",
 }
-
-
-def in_turn(spec: SecretSpec) -> Iterator[str]:
-    """The sources of a secret in words, in the order in which they are tried."""
-    yield from map(described, spec.sources)

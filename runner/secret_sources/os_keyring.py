@@ -55,5 +55,5 @@ def _attempt(act: Callable[[Any], T]) -> T:
         raise _unusable(f"the keyring failed ({type(error).__name__})") from None
 
 
-def _unusable(message: str, hint: str = "see `keyring diagnose`, or use another source") -> InputError:
+def _unusable(message: str, hint: str = "see `keyring diagnose`, or keep it elsewhere") -> InputError:
     return InputError(Problem(message, None, hint))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runner.auth.oauth2 import budget, grants, recovery, tokens
@@ -49,8 +49,8 @@ class Store(Protocol):
 class Keeper:
     """Keeps one provider's tokens fresh.
 
-    `known` are the captured values that this run holds; `learn` gives it one more, after it is kept. `patience` is how many
-    seconds a used-up budget is waited for.
+    `known` are the captured values that this run holds; `learn` gives it one more, after it is kept; `seed` is the mark that
+    a captured value carries (see runner.seeds). `patience` is how many seconds a used-up budget is waited for.
     """
 
     provider: Provider
@@ -58,6 +58,7 @@ class Keeper:
     outside: Outside
     known: Callable[[str], Captured | None]
     learn: Callable[[str, Captured], None]
+    seed: Callable[[str], str | None]
     patience: float = PATIENCE
 
     def access(self, min_ttl: float | None = None, refused: Secret | None = None) -> Captured:
@@ -158,7 +159,7 @@ class Keeper:
         )
 
     def _keep(self, flight: Flight, found: Tokens, at: float) -> Captured:
-        values = found.captured(self.provider, at)
+        values = {name: replace(one, seed=self.seed(name)) for name, one in found.captured(self.provider, at).items()}
         flight.keep(values)
         self._learn(values)
         return values[self.provider.tokens.access]
