@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
 import shutil
 import signal
 import subprocess
@@ -23,6 +20,7 @@ from runner.files.state import State
 from runner.sandbox.server import Running
 from tests.commands import environment, write, zrun
 from tests.servers import Server
+from tests.terminals import at_a_terminal
 
 ROOT = Path(__file__).parent.parent
 JOB = ("collections/self_client.yaml", "-e", "sandbox")
@@ -187,46 +185,6 @@ def test_init_makes_a_project_that_runs_at_once(tmp_path: Path) -> None:
     assert ".zrun/" in (tmp_path / "new" / ".gitignore").read_text()
     assert zrun(tmp_path, "init", "new").status == 2
     assert zrun(tmp_path / "new", "check").status == 0
-
-
-# A process that has a terminal of its own, as a shell's child has: where getpass asks.
-_OWN_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.executable, [sys.executable, "-m", "runner", *sys.argv[1:]])
-"""
-
-
-def at_a_terminal(folder: Path, arguments: list[str], answers: dict[str, str], **variables: str) -> tuple[int, str]:
-    """The exit status and the screen of `zrun ARGUMENTS` on a terminal where each question gets its answer."""
-    terminal, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-c", _OWN_TERMINAL, *arguments],
-        cwd=folder,
-        env=environment(**variables),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    screen, pending, deadline = "", dict(answers), time.monotonic() + 30
-    try:
-        while time.monotonic() < deadline:
-            if select.select([terminal], [], [], 0.1)[0]:
-                try:
-                    chunk = os.read(terminal, 65536)
-                except OSError:
-                    break
-                if not chunk:
-                    break
-                screen += chunk.decode("utf-8", "replace")
-            for question in [q for q in pending if q in screen]:
-                os.write(terminal, (pending.pop(question) + "\n").encode())
-        status = child.wait(timeout=30)
-    finally:
-        os.close(terminal)
-    return status, screen
 
 
 def test_the_grant_token_is_asked_for_last_and_never_echoed(project: Path, europe: Running) -> None:

@@ -344,3 +344,31 @@ def test_ctrl_c_ends_a_command_too(slow: tuple[Path, Path]) -> None:
     assert process.returncode == 130
     assert said == "zrun: interrupted\n"
     assert not psutil.pid_exists(int(mark.read_text()))
+
+
+def test_env_tells_where_each_secret_would_come_from_and_runs_nothing(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    env = f"""\
+secrets:
+  a: {{command: [touch, {mark}, made-up-argument]}}
+  b: [{{env: MADE_UP_B}}, {{file: b.txt}}, {{prompt: B}}]
+  c: {{keyring: zrun/us}}
+  d: {{env: MADE_UP_D}}
+  e: # captured
+"""
+    write(tmp_path, us__env=env)
+    own = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "MADE_UP_D": "made-up-d", "ZRUN_SECRET_E": "made-up-e"}
+    done = zrun(tmp_path, "env", "us", **own)
+    assert done.status == 0
+    assert done.out.splitlines() == [
+        "nothing is kept for us",
+        "a  the command `touch` does not run: environments/us.yaml is not trusted to run commands; look at it, then "
+        "`zrun trust environments/us.yaml`",
+        "b  not in $MADE_UP_B, the file b.txt; from a prompt, on a terminal",
+        "c  from the keyring, zrun/us",
+        "d  from $MADE_UP_D",
+        "e  from $ZRUN_SECRET_E",
+    ]
+    assert zrun(tmp_path, "trust", "us", **own).status == 0
+    assert zrun(tmp_path, "env", "us", **own).out.splitlines()[1] == "a  from a command"
+    assert not mark.exists()

@@ -104,6 +104,7 @@ def findings(assembly: Assembly, planned: Plan) -> Findings:
 
 def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope], Findings]:
     """What finds out whether an authentication could be used; see preflight.before."""
+    vault = assembly.vault
 
     def found(spec: AuthSpec, scope: Scope) -> Findings:
         if spec.scheme != "oauth2":
@@ -114,7 +115,7 @@ def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope], Findings]:
             one = provider(assembly, spec, scope)
             declared = assembly.environment.providers[one.name] if assembly.environment else None
             assert declared is not None, "it has been found there"
-            return readiness.ready(one, declared, assembly.scope, assembly.policy, assembly.vault.asks)
+            return readiness.ready(one, declared, assembly.scope, assembly.policy, vault.asks, vault.missing)
         except InputError as error:
             return Findings(error.problems)
 

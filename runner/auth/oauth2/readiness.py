@@ -8,7 +8,7 @@ from runner import tree
 from runner.auth.oauth2.fresh import no_token
 from runner.auth.oauth2.provider import Provider
 from runner.environment import ProviderSpec, SecretSpec
-from runner.errors import InputError, PolicyError
+from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call
 from runner.policy import Policy
 from runner.preflight import Findings
@@ -21,12 +21,17 @@ _ZOHO = ("accounts-domain",)
 
 
 def ready(
-    provider: Provider, spec: ProviderSpec, scope: Scope, policy: Policy, asks: Callable[[SecretSpec], bool]
+    provider: Provider,
+    spec: ProviderSpec,
+    scope: Scope,
+    policy: Policy,
+    asks: Callable[[SecretSpec], bool],
+    missing: Callable[[SecretSpec], Problem],
 ) -> Findings:
     """What stands in the way of a token: settings without a value, a host that may not get a secret, no token at all.
 
     With a token that is still good there is nothing to ask, so nothing is in the way. `asks` tells whether a person can be
-    asked for a secret.
+    asked for a secret, `missing` words that one is not there: a client whose declared secret has no value is not a public one.
     """
     kept = scope.captured(provider.tokens.access)
     left = scope.expires_in(provider.tokens.access)
@@ -39,6 +44,11 @@ def ready(
         wanted.append("grant-token")
     absent = {name: secrets[name] for name in wanted if name in secrets and scope.get(name) is MISSING}
     prompts = {name: found for name, found in absent.items() if asks(found)}
+    unfound = [
+        found for name, found in absent.items() if name not in prompts and found.sources and name != "grant-token"
+    ]
+    if unfound:
+        return Findings(tuple(map(missing, unfound)))
     problems: list[InputError] = []
     refusals: list[PolicyError] = []
     try:
