@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from runner import graph, render
-from runner.collection import AuthSpec, Collection, RequestSpec
+from runner.collection import AuthSpec, Collection, RequestSpec, Variable
 from runner.environment import Environment, SecretSpec
 from runner.errors import InputError, PolicyError, Problem, did_you_mean, nearest
 from runner.exchange import Call
@@ -188,7 +188,17 @@ def before(
             if step.verdict == "run":
                 prompts.update((spec.name, spec) for spec in findings.prompts)
         coming.update(capture.name for capture in step.request.capture)
+    for name in _read_by_renewals(plan, shared) & secrets.keys():
+        if scope.needs_source(name) and (problem := refused(secrets[name])):
+            problems[name] = problem
     return Findings(tuple(problems.values()), tuple(refusals.values()), tuple(prompts.values()))
+
+
+def _read_by_renewals(plan: Plan, shared: Mapping[str, Variable]) -> set[str]:
+    """What a renewal would read in the middle of the run, by a request that may be skipped itself."""
+    renewals = {step.request.renew.run for step in plan.steps if step.verdict != "skip" and step.request.renew}
+    requests = filter(None, map(plan.collection.get, renewals))
+    return {name.name for request in requests for name in graph.reads_deeply(request, shared)}
 
 
 def _look_at_address(

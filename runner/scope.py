@@ -154,7 +154,27 @@ class Scope:
         origin = self.origin(name)
         return self._sources.captured.get(name) if origin and origin.kind == "captured" else None
 
+    def needs_source(self, name: str) -> bool:
+        """Whether the value of `name`, a declared secret, would have to come from one of its sources; none is asked."""
+        return self._over_files(name) is None
+
     def _find(self, name: str) -> tuple[Value | Missing, Origin | None]:
+        found = self._over_files(name)
+        if found is not None:
+            return found
+        sources = self._sources
+        environment = sources.environment
+        declared = environment.secrets.get(name) if environment else None
+        secret = sources.secret(name) if declared or name in sources.offered else None
+        if secret is not None:
+            return secret, Origin("secret", sources.whence(name), declared.location) if declared else Origin("sandbox")
+        for kind, layer in self._written():
+            if name in layer:
+                return self._hidden(name, self._rendered(layer[name])), Origin(kind, "", layer[name].location)
+        return MISSING, None
+
+    def _over_files(self, name: str) -> tuple[Value, Origin] | None:
+        """The value that is over what files say, their sources of secrets too."""
         sources = self._sources
         if name in self._items:
             return self._items[name], Origin("item")
@@ -170,15 +190,7 @@ class Scope:
             return sources.given[name], Origin("sandbox")
         if name in sources.captured:
             return self._hidden(name, sources.captured[name].value), Origin("captured", sources.captured[name].by)
-        environment = sources.environment
-        declared = environment.secrets.get(name) if environment else None
-        secret = sources.secret(name) if declared or name in sources.offered else None
-        if secret is not None:
-            return secret, Origin("secret", sources.whence(name), declared.location) if declared else Origin("sandbox")
-        for kind, layer in self._written():
-            if name in layer:
-                return self._hidden(name, self._rendered(layer[name])), Origin(kind, "", layer[name].location)
-        return MISSING, None
+        return None
 
     def _secret_named(self, name: str) -> str:
         """`name`, or the secret that is the same to the process environment: `client_secret` is `client-secret` there."""

@@ -75,6 +75,29 @@ def test_a_default_does_not_hide_that_a_command_may_not_run(project: Path, serve
     assert not server.seen
 
 
+def test_a_renewal_that_would_need_it_is_told_before_anything_is_sent(project: Path, server: Server) -> None:
+    text = """\
+requests:
+  refresh:
+    when: false
+    post: <<url>>/token
+    headers: {X-Key: <<key>>}
+    capture: {access-token: json $.access_token}
+  one:
+    get: <<url>>/echo
+    renew: {on: {status: 401}, run: refresh}
+"""
+    write(project, c=text)
+    done = run(project, "c.yaml", "-e", "us")
+    assert done.status == 2
+    assert "is not trusted" in done.err
+    assert not server.seen
+    assert run(project, "c.yaml", "-e", "us", ZRUN_SECRET_KEY="made-up-key").status == 0
+    assert run(project, "trust", "us").status == 0
+    assert run(project, "c.yaml", "-e", "us").status == 0
+    assert not (project / "mark").exists()  # nobody was refused, so nothing was renewed
+
+
 def test_no_later_source_hides_it_either(project: Path, server: Server) -> None:
     path = project / "environments" / "us.yaml"
     path.write_text(path.read_text().replace("key: {", "key: [{").rstrip() + ", {env: MADE_UP_KEY}]\n")

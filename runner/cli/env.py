@@ -50,8 +50,9 @@ def main(arguments: list[str]) -> int:
     elif chosen.forget:
         _forget(state, frozenset(kept), chosen.forget, environment.id)
     else:
-        lines = [*_lines(kept, now, color=color)] or [f"nothing is kept for {environment.id}"]
-        options.out("\n".join((*lines, *_sources(environment, frozenset(kept), color=color))))
+        width = max(map(len, (*kept, *environment.secrets)), default=0)
+        lines = [*_lines(kept, now, width, color=color)] or [f"nothing is kept for {environment.id}"]
+        options.out("\n".join((*lines, *_sources(environment, frozenset(kept), width, color=color))))
     return errors.PASSED
 
 
@@ -66,8 +67,7 @@ def _forget(state: State, kept: frozenset[str], names: list[str], environment: s
     options.out(f"forgot {', '.join(names)}")
 
 
-def _lines(kept: dict[str, Captured], now: float, *, color: bool) -> Iterator[str]:
-    width = max(map(len, kept), default=0)
+def _lines(kept: dict[str, Captured], now: float, width: int, *, color: bool) -> Iterator[str]:
     for name, captured in sorted(kept.items()):
         value = captured.value
         shown = _hidden(value) if isinstance(value, Secret) else printable(as_text(value))[:60]
@@ -79,13 +79,12 @@ def _hidden(value: Secret) -> str:
     return "(in the keyring)" if value == Secret(STAND_IN, value.name) else f"({len(value)} characters)"
 
 
-def _sources(environment: Environment, kept: frozenset[str], *, color: bool) -> Iterator[str]:
+def _sources(environment: Environment, kept: frozenset[str], width: int, *, color: bool) -> Iterator[str]:
     """Where each other secret would come from now. No command runs for that, and no keyring opens."""
     vault = Vault(environment, Redactor(), look_only=True)
-    rows = [(name, _source(spec, vault)) for name, spec in sorted(environment.secrets.items()) if name not in kept]
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, where in rows:
-        yield f"{name:<{width}}  {paint(printable(where), 'dim', color)}"
+    for name, spec in sorted(environment.secrets.items()):
+        if name not in kept:
+            yield f"{name:<{width}}  {paint(printable(_source(spec, vault)), 'dim', color)}"
 
 
 def _source(spec: SecretSpec, vault: Vault) -> str:

@@ -100,7 +100,12 @@ class Vault:
         return self._refused.get(spec.name) or secret_sources.missing_problem(spec, self._told.get(spec.name))
 
     def refused(self, spec: SecretSpec) -> Problem | None:
-        """Why a source of the secret may not be used, when that is why it is not there: a mistake, whatever the default."""
+        """Why a source of the secret may not be used, when it would come from there: a mistake, whatever the default."""
+        if spec.name not in self._found and spec.name not in self._refused:
+            try:
+                secret_sources.find(spec, _refusal, look_only=True)
+            except InputError as error:
+                return error.problems[0]
         return self._refused.get(spec.name)
 
     def whence(self, name: str) -> str:
