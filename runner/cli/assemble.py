@@ -162,7 +162,7 @@ def _rescued(state: State, environment: Environment, scope: Scope) -> Mapping[st
             if flight is not None:
                 from runner.auth.oauth2 import fresh, provider  # late: hardly ever is a process killed just then
 
-                if fresh.recover(provider.Provider(spec, scope), flight):
+                if fresh.recover(provider.Provider(spec, scope), flight, scope.seed):
                     found = flight.values()
     return found
 

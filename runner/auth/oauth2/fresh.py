@@ -73,7 +73,7 @@ class Keeper:
         if found is not None and self._good(found, ttl, refused):
             return found
         with self.store.alone(self.provider.name) as flight:
-            recover(self.provider, flight)
+            recover(self.provider, flight, self.seed)
             self._learn(flight.values())
             found = self.known(name)
             if found is not None and self._good(found, ttl, refused):
@@ -83,7 +83,7 @@ class Keeper:
     def exchange(self, parameters: grants.Parameters) -> Captured:
         """Ask with these parameters (a code, a device code), whatever is kept; keep what comes. Raises as `access`."""
         with self.store.alone(self.provider.name) as flight:
-            recover(self.provider, flight)
+            recover(self.provider, flight, self.seed)
             return self._asked(flight, parameters)
 
     @contextmanager
@@ -94,7 +94,7 @@ class Keeper:
         came and that nobody has captured are kept at the end.
         """
         with self.store.alone(self.provider.name) as flight:
-            recover(self.provider, flight)
+            recover(self.provider, flight, self.seed)
             self._learn(flight.values())
 
             def begin() -> Journal:
@@ -159,7 +159,7 @@ class Keeper:
         )
 
     def _keep(self, flight: Flight, found: Tokens, at: float) -> Captured:
-        values = {name: replace(one, seed=self.seed(name)) for name, one in found.captured(self.provider, at).items()}
+        values = _marked(found.captured(self.provider, at), self.seed)
         flight.keep(values)
         self._learn(values)
         return values[self.provider.tokens.access]
@@ -178,13 +178,18 @@ class Keeper:
         return found.expires_at is None or found.expires_at - self.outside.now() > ttl
 
 
-def recover(provider: Provider, flight: Flight) -> bool:
+def recover(provider: Provider, flight: Flight, seed: Callable[[str], str | None]) -> bool:
     """Keep the tokens of a process that died between their arrival and their keeping; whether there were any."""
     came = _in_journal(provider, flight)
     if came is not None:
-        flight.keep(came[0].captured(provider, came[1]))
+        flight.keep(_marked(came[0].captured(provider, came[1]), seed))
     flight.drop()
     return came is not None
+
+
+def _marked(values: Mapping[str, Captured], seed: Callable[[str], str | None]) -> dict[str, Captured]:
+    """Each with the mark of what was given in its place: else a refresh token that is given would win over its successor."""
+    return {name: replace(value, seed=seed(name)) for name, value in values.items()}
 
 
 def _in_journal(provider: Provider, flight: Flight) -> tuple[Tokens, float] | None:
