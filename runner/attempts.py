@@ -9,7 +9,7 @@ from typing import Protocol
 from runner.collection import Retry
 from runner.credentials import MOST_LEGS, Auth
 from runner.errors import NetworkError
-from runner.exchange import Call, Exchange, Response
+from runner.exchange import Call, Exchange, Response, signed
 from runner.results import StepResult
 
 # RFC 9110, 9.2.2: a repeated one has the effect of a single one.
@@ -61,15 +61,15 @@ def _tried(call: Call, retry: Retry | None, sent: Sent, reason: str, outside: Ou
     """Send until there is an answer or `retry` is used up; each try is signed anew."""
     for attempt in range((retry.times if retry else 0) + 1):
         started = outside.now()
-        signed = auth.sign(call) if auth else call
-        outside.allow(signed)
+        ready = signed(call, auth.sign) if auth else call
+        outside.allow(ready)
         response: Response | None = None
         error: NetworkError | None = None
         try:
-            response = outside.send(signed)
+            response = outside.send(ready)
         except NetworkError as failure:
             error = failure
-        sent.exchanges.append(Exchange(signed, started, response, error, "retry" if attempt else reason))
+        sent.exchanges.append(Exchange(ready, started, response, error, "retry" if attempt else reason))
         pause = wait(call, retry, attempt, response, error, outside.now()) if retry else None
         if pause is None:
             break

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.errors import InputError, Location, Problem
-from runner.exchange import Part
+from runner.exchange import Headers, Part, header_values
 
 CHUNK = 1 << 16
 
@@ -15,9 +16,9 @@ CHUNK = 1 << 16
 class Multipart:
     """The parts, encoded: `content_type` names the boundary, `length` is in bytes; iterating gives the bytes."""
 
-    def __init__(self, parts: Sequence[Part], location: Location | None) -> None:
+    def __init__(self, parts: Sequence[Part], location: Location | None, boundary: str | None = None) -> None:
         """Raises InputError for a file that cannot be read, or a name that would break the encoding."""
-        self._boundary = os.urandom(16).hex()
+        self._boundary = boundary or os.urandom(16).hex()
         self._pieces: list[bytes | Path] = []
         self.length = 0
         for part in parts:
@@ -42,6 +43,13 @@ class Multipart:
                 with piece.open("rb") as file:
                     while chunk := file.read(CHUNK):
                         yield chunk
+
+
+def boundary_of(headers: Headers) -> str | None:
+    """The boundary that a written Content-Type names (RFC 2046, 5.1.1): the parts must keep to it."""
+    written = next(iter(header_values(headers, "content-type")), "")
+    found = re.search(r';\s*boundary=(?:"([^"]+)"|([^\s;]+))', written, re.IGNORECASE)
+    return (found[1] or found[2]) if found else None
 
 
 def file_size(path: Path, location: Location | None) -> int:

@@ -7,7 +7,8 @@ No type here knows the HTTP library. Header names keep the case in which they we
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -61,7 +62,9 @@ class Call:
     `content` is the body: bytes, a file to stream, parts of a multipart body, or None. A Content-Type stands in
     `headers` already (but for multipart, whose boundary the transport makes). `secrets` are all secrets that went into
     it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown. An answer that
-    cannot be had twice is read into a `journal`.
+    cannot be had twice is read into a `journal`. Calls with the same `connection` share one connection that no other
+    call uses; "" leaves it to the pool. `unsigned` is what the call was before a scheme put its credentials in: a
+    redirect begins from there.
     """
 
     method: str
@@ -77,6 +80,21 @@ class Call:
     location: Location | None = None
     masked_url: str = ""
     journal: Journal | None = None
+    connection: str = ""
+    unsigned: Unsigned | None = None
+
+
+@record
+class Unsigned:
+    """A call without credentials, and what puts them in, anew for each address and each moment."""
+
+    call: Call
+    sign: Callable[[Call], Call]
+
+
+def signed(call: Call, sign: Callable[[Call], Call]) -> Call:
+    """`call` with its credentials, which remembers what it was without them."""
+    return replace(sign(call), unsigned=Unsigned(call, sign))
 
 
 @record
@@ -173,8 +191,8 @@ def _place_in_json(error: ValueError) -> str:
 class Exchange:
     """One call, and what came of it: a response, or the error that came instead.
 
-    `reason` says why it was sent: "" for the first, else `retry`, `renewed` or `until`. `started` is seconds since the
-    epoch.
+    `reason` says why it was sent: "" for the first, else `retry`, `challenge`, `renewed` or `until`. `started` is seconds
+    since the epoch.
     """
 
     call: Call

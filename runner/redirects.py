@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 from runner.errors import NetworkError, PolicyError, Problem
-from runner.exchange import Call, Hop, header_values
+from runner.exchange import Call, Hop, header_values, signed
 from runner.policy import split
 from runner.values import Secret
 
@@ -32,19 +32,23 @@ def target(status: int, headers: tuple[tuple[str, str], ...], url: str) -> str |
 
 
 def follow(call: Call, status: int, url: str) -> tuple[Call, Hop]:
-    """The call that follows to `url`. To another origin it goes without credentials, and without secrets in its headers.
+    """The call that follows to `url`, signed anew by the scheme that signed `call`. To another origin it goes without
+    anything that a scheme put in, without other credentials, and without secrets in its headers.
 
     Raises PolicyError when a secret in the body would go to another origin, NetworkError for an address that is no HTTP.
     """
     _check(url, call)
-    method, content, headers = call.method, call.content, call.headers
+    bare = call.unsigned.call if call.unsigned else call
+    method, content, headers = bare.method, bare.content, bare.headers
     if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
         method, content = "GET", None
         headers = tuple(field for field in headers if field[0].lower() not in _OF_A_BODY)
     dropped: tuple[str, ...] = ()
-    if not same_origin(call.url, url):
+    stays = same_origin(call.url, url)
+    if not stays:
         kept = tuple(field for field in headers if not _carries_credentials(field, call.secrets))
-        dropped = tuple(dict.fromkeys(name for name, _ in headers if (name, _) not in kept))
+        put_in = (field for field in call.headers if field not in bare.headers)
+        dropped = tuple(dict.fromkeys(name for name, _ in (*headers, *put_in) if (name, _) not in kept))
         headers = tuple(field for field in kept if field[0].lower() != "host")
         carried = list(_secrets_in_body(content, call.secrets))
         if carried:
@@ -56,12 +60,13 @@ def follow(call: Call, status: int, url: str) -> tuple[Call, Hop]:
                     "if that is right, make it the address of the request; or write follow-redirects: false",
                 )
             )
-    following = replace(call, method=method, url=url, content=content, headers=headers)
+    following = replace(bare, method=method, url=url, content=content, headers=headers, timeout=call.timeout)
     shown = _masked(url, call.secrets)
     secrets = frozenset(secret for secret in call.secrets if _is_in(secret, following))
-    return replace(following, secrets=secrets, masked_url=shown), Hop(
-        status, call.masked_url or call.url, shown, dropped
-    )
+    following = replace(following, secrets=secrets, masked_url=shown)
+    if stays and call.unsigned:
+        following = signed(following, call.unsigned.sign)
+    return following, Hop(status, call.masked_url or call.url, shown, dropped)
 
 
 def _check(url: str, call: Call) -> None:

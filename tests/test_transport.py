@@ -372,7 +372,7 @@ def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) ->
 def test_certificates_are_loaded_at_the_first_handshake_alone(server: Server) -> None:
     with Transport() as transport:
         transport.send(Call("GET", f"{server.url}/status/200"))
-        context: Any = transport._client._transport._pool._ssl_context  # type: ignore[attr-defined]
+        context: Any = transport._clients.shared._transport._pool._ssl_context  # type: ignore[attr-defined]
         assert not context._loaded
         assert context.verify_mode == ssl.CERT_REQUIRED
         assert not context.get_ca_certs()
@@ -393,6 +393,6 @@ def test_a_proxy_is_used_but_not_for_loopback(server: Server, monkeypatch: pytes
 
 def test_http_2_is_spoken_where_its_extra_is_there() -> None:
     with Transport() as transport:
-        pool: Any = transport._client._transport._pool  # type: ignore[attr-defined]
+        pool: Any = transport._clients.shared._transport._pool  # type: ignore[attr-defined]
         assert pool._http2 is True
     assert json.dumps(httpx.__version__)

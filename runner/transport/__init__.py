@@ -1,6 +1,6 @@
 """Sending a Call over the wire: the one home of the HTTP library.
 
-One client, and with it one pool of connections, for a whole run. Redirects follow our own policy (redirects.py). A body
+One pool of connections for a whole run. Redirects follow our own policy (redirects.py). A body
 larger than exchange.IN_MEMORY goes to a file while it arrives; request files are streamed.
 
 `timeout` bounds a request as a whole, from its first byte to its last. Where a file is streamed, up or down, it bounds each
@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from runner import __version__, redirects
-from runner.bodies import Multipart, file_size
+from runner.bodies import Multipart, boundary_of, file_size
 from runner.environment import Tls
 from runner.errors import InputError, NetworkError, Problem
 from runner.exchange import IN_MEMORY, Call, Headers, Hop, Response
-from runner.transport.deadline import Clock, TimedBackend
+from runner.transport.clients import HEADERS, Clients
+from runner.transport.deadline import Clock
 from runner.transport.failures import errors_of
 from runner.transport.library import httpx
-from runner.transport.tls import context_for
 
 CHUNK = 1 << 16
 # A body that unpacks to more than this many bytes, and this many times its size, is a trap (DEFLATE reaches 1032).
@@ -56,37 +56,7 @@ class Transport:
         self._spool: Path | None = None
         self._clock = Clock()
         self._jar = httpx.Cookies()
-        self._context = context_for(tls)
-        self._proxy = proxy
-        self._trust_env = trust_env
-        self._client = self._made(http2=_has_http2() if http2 is None else http2)
-        self._journalled: httpx.Client | None = None
-
-    def _made(self, *, http2: bool) -> httpx.Client:
-        """A client of the HTTP library. Raises InputError."""
-        # A loopback address is never reached through a proxy that the process environment names.
-        direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")) if self._proxy is None else None
-        try:
-            client = httpx.Client(
-                verify=self._context,
-                proxy=self._proxy,
-                mounts=direct,
-                http2=http2,
-                trust_env=self._trust_env,
-                event_hooks={"response": [_keep_headers]},
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-            )
-        except ImportError as error:
-            extra = "socks" if "socks" in str(error) else "http2"
-            hint = f"pip install 'zrun[{extra}]'"
-            raise InputError(Problem(f"this needs the extra `{extra}`", None, hint)) from None
-        except ValueError:
-            raise InputError(Problem("the proxy's address cannot be used", None, "write http://host:port")) from None
-        for transport in {client._transport, *client._mounts.values()}:
-            pool = getattr(transport, "_pool", None)
-            if pool is not None:
-                pool._network_backend = TimedBackend(pool._network_backend, self._clock)
-        return client
+        self._clients = Clients(tls, proxy, http2, trust_env, self._clock)
 
     def __enter__(self) -> Transport:
         return self
@@ -96,9 +66,7 @@ class Transport:
 
     def close(self) -> None:
         """Close connections, and take away bodies that were put to files for the time of the run."""
-        self._client.close()
-        if self._journalled is not None:
-            self._journalled.close()
+        self._clients.close()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
             self._spool = None
@@ -123,24 +91,16 @@ class Transport:
         finally:
             self._clock.deadline = self._clock.journal = None
 
-    def _client_for(self, call: Call) -> httpx.Client:
-        """A journal is of HTTP/1.1, as it comes off the wire: frames of HTTP/2 say nothing to whoever finds them."""
-        if call.journal is None:
-            return self._client
-        if self._journalled is None:
-            self._journalled = self._made(http2=False)
-        return self._journalled
-
     def _exchange(self, call: Call, hops: list[Hop]) -> tuple[Response, Call | None]:
         """One request and its answer; and the call that follows when the answer leads on."""
         with errors_of(call), _content(call) as (content, headers):
             request = self._request(call, content, headers)
-            answer = self._client_for(call).send(request, stream=True, auth=_no_auth, follow_redirects=False)
+            answer = self._clients.of(call).send(request, stream=True, auth=_no_auth, follow_redirects=False)
             try:
                 if call.cookies:
                     self._jar.extract_cookies(answer)
                 got: Headers = tuple(
-                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.extensions[_HEADERS]
+                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.extensions[HEADERS]
                 )
                 leads_to = redirects.target(answer.status_code, got, call.url) if call.follow_redirects else None
                 if leads_to is not None:
@@ -183,16 +143,29 @@ class Transport:
                 hint = "a header is one line: trim the value"
                 raise InputError(Problem(f"the value of the header `{name}` holds a line end", call.location, hint))
         try:
-            return httpx.Request(
+            request = httpx.Request(
                 call.method,
                 call.url,
                 headers=[(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in headers],
                 content=content,
-                cookies=self._jar if call.cookies else None,
                 extensions={"timeout": httpx.Timeout(call.timeout).as_dict()},
             )
+            if call.cookies:
+                self._add_cookies(request)
+            return request
         except (httpx.InvalidURL, UnicodeError):
             raise InputError(Problem("the address cannot be sent", call.location, "check its host and port")) from None
+
+    def _add_cookies(self, request: httpx.Request) -> None:
+        """Send the cookies of the run, beside those that the call writes itself: of one name, the call's."""
+        written = "; ".join(request.headers.get_list("cookie"))  # RFC 6265, 5.4: there is one field
+        request.headers.pop("cookie", None)
+        self._jar.set_cookie_header(request)
+        kept = request.headers.pop("cookie", "")
+        names = {pair.partition("=")[0].strip() for pair in written.split(";")}
+        more = [pair for pair in kept.split("; ") if pair and pair.partition("=")[0] not in names]
+        if written or more:
+            request.headers["cookie"] = "; ".join([*([written] if written else ()), *more])
 
     def _body(self, answer: httpx.Response, call: Call) -> tuple[bytes | Path, int]:
         """The decoded body, and its size: in memory while it is small, else in a file."""
@@ -250,15 +223,6 @@ class Transport:
         return size
 
 
-_HEADERS = "zrun.headers"
-
-
-def _keep_headers(answer: httpx.Response) -> None:
-    """Keep the header fields as they came; without Location, of which httpx would make a request, or fail to."""
-    answer.extensions[_HEADERS] = list(answer.headers.raw)
-    answer.headers.pop("location", None)
-
-
 def _no_auth(request: httpx.Request) -> httpx.Request:
     """Sends what the call holds, and nothing else: httpx would make a user in the URL a header of its own."""
     username, password = request.url.username, request.url.password
@@ -266,13 +230,6 @@ def _no_auth(request: httpx.Request) -> httpx.Request:
         credentials = httpx.BasicAuth(username, password)
         return next(credentials.auth_flow(request))
     return request
-
-
-def _has_http2() -> bool:
-    """HTTP/2 is spoken, over TLS, where its extra is installed."""
-    from importlib.util import find_spec  # beside its one use
-
-    return find_spec("h2") is not None
 
 
 @contextmanager
@@ -283,7 +240,7 @@ def _content(call: Call) -> Iterator[tuple[Any, Headers]]:
         with call.content.open("rb") as file:
             yield _chunks(file), (("Content-Length", str(size)),)
     elif isinstance(call.content, tuple):
-        body = Multipart(call.content, call.location)
+        body = Multipart(call.content, call.location, boundary_of(call.headers))
         yield iter(body), (("Content-Type", body.content_type), ("Content-Length", str(body.length)))
     else:
         yield call.content, ()

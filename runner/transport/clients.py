@@ -1,0 +1,79 @@
+"""The clients of a run: one with a pool of connections for everybody, and one of a single connection for who needs its own."""
+
+from __future__ import annotations
+
+from runner.environment import Tls
+from runner.errors import InputError, Problem
+from runner.exchange import Call
+from runner.transport.deadline import Clock, TimedBackend
+from runner.transport.library import httpx
+from runner.transport.tls import context_for
+
+_MANY = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+
+
+class Clients:
+    """Opens what is asked for, once; `close` closes all. Raises InputError for settings that cannot be used."""
+
+    def __init__(self, tls: Tls, proxy: str | None, http2: bool | None, trust_env: bool, clock: Clock) -> None:
+        self._context, self._proxy, self._trust_env, self._clock = context_for(tls), proxy, trust_env, clock
+        self.shared = self._opened(_has_http2() if http2 is None else http2, _MANY)
+        self._apart: dict[str, httpx.Client] = {}
+
+    def of(self, call: Call) -> httpx.Client:
+        """The client for `call`.
+
+        What authenticates a connection (NTLM) is not for HTTP/2, where many share one; and a journal is of HTTP/1.1, as it
+        comes off the wire: frames of HTTP/2 say nothing to whoever finds them.
+        """
+        if not call.connection and call.journal is None:
+            return self.shared
+        if call.connection not in self._apart:
+            limits = httpx.Limits(max_connections=1, max_keepalive_connections=1) if call.connection else _MANY
+            self._apart[call.connection] = self._opened(False, limits)
+        return self._apart[call.connection]
+
+    def close(self) -> None:
+        for client in (self.shared, *self._apart.values()):
+            client.close()
+
+    def _opened(self, http2: bool, limits: httpx.Limits) -> httpx.Client:
+        # A loopback address is never reached through a proxy that the process environment names.
+        loopback = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+        try:
+            client = httpx.Client(
+                verify=self._context,
+                proxy=self._proxy,
+                mounts=dict.fromkeys(loopback) if self._proxy is None else None,
+                http2=http2,
+                trust_env=self._trust_env,
+                event_hooks={"response": [keep_headers]},
+                limits=limits,
+            )
+        except ImportError as error:
+            extra = "socks" if "socks" in str(error) else "http2"
+            hint = f"pip install 'zrun[{extra}]'"
+            raise InputError(Problem(f"this needs the extra `{extra}`", None, hint)) from None
+        except ValueError:
+            raise InputError(Problem("the proxy's address cannot be used", None, "write http://host:port")) from None
+        for transport in {client._transport, *client._mounts.values()}:
+            pool = getattr(transport, "_pool", None)
+            if pool is not None:
+                pool._network_backend = TimedBackend(pool._network_backend, self._clock)
+        return client
+
+
+HEADERS = "zrun.headers"
+
+
+def keep_headers(answer: httpx.Response) -> None:
+    """Keep the header fields as they came; without Location, of which httpx would make a request, or fail to."""
+    answer.extensions[HEADERS] = list(answer.headers.raw)
+    answer.headers.pop("location", None)
+
+
+def _has_http2() -> bool:
+    """HTTP/2 is spoken, over TLS, where its extra is installed."""
+    from importlib.util import find_spec  # beside its one use
+
+    return find_spec("h2") is not None
