@@ -148,14 +148,14 @@ def before(
     policy: Policy,
     missing: Callable[[SecretSpec], Problem],
     asks: Callable[[SecretSpec], bool],
-    ready: Callable[[AuthSpec, Scope], Findings],
+    ready: Callable[[AuthSpec, Scope, str | None], Findings],
     refused: Callable[[SecretSpec], Problem | None] = lambda _: None,
 ) -> Findings:
     """What this run would stumble over: addresses, hosts, secrets that no source gives, providers that give no token.
 
     `missing` words the absence of a secret; `asks` tells whether a person can be asked for it; `ready` looks at an
-    authentication that needs more than its settings; `refused` tells why a source of a secret may not be used, which no
-    default in a template makes good.
+    authentication and the address that it is for (None: not known yet); `refused` tells why a source of a secret may not
+    be used, which no default in a template makes good.
     """
     problems: dict[str, Problem] = {}
     refusals: dict[str, Problem] = {}
@@ -180,9 +180,9 @@ def before(
                 problems[name] = missing(spec)
             elif step.verdict == "run":
                 prompts[name] = spec
-        _look_at_address(step.request, view, policy, names.keys() & secrets.keys(), problems, refusals)
+        url = _look_at_address(step.request, view, policy, names.keys() & secrets.keys(), problems, refusals)
         if step.request.auth:
-            findings = ready(step.request.auth, view)
+            findings = ready(step.request.auth, view, url)
             problems.update((str(problem), problem) for problem in findings.problems)
             refusals.update((str(problem), problem) for problem in findings.refusals)
             if step.verdict == "run":
@@ -208,14 +208,15 @@ def _look_at_address(
     secrets: Iterable[str],
     problems: dict[str, Problem],
     refusals: dict[str, Problem],
-) -> None:
+) -> str | None:
+    """The address, when it is known already."""
     try:
         url = render.address(request, scope)
     except NoValue:
-        return  # no mistake yet: an earlier request may capture it
+        return None  # no mistake yet: an earlier request may capture it
     except InputError as error:
         problems.update((str(problem), problem) for problem in error.problems)
-        return
+        return None
     marks = frozenset(Secret("", name) for name in secrets)
     place = request.url.location if isinstance(request.url, Template) else request.location
     try:
@@ -223,3 +224,4 @@ def _look_at_address(
     except PolicyError as error:
         for problem in error.problems:
             refusals[str(problem)] = problem
+    return url

@@ -477,6 +477,31 @@ def test_files_and_parts_are_described(tmp_path: Path) -> None:
     assert saved.endswith("<\n< (text/csv, 2.0 MB, saved to out.csv)\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("Authorization", "Bearer made-up-token", "Bearer ..."),
+        ("Authorization", "made-up-token", "..."),
+        ("Authorization", 'Digest username="known", response="00ff"', "Digest ..."),
+        ("Authorization", "AWS4-HMAC-SHA256 Credential=known/x, Signature=00ff", "AWS4-HMAC-SHA256 ..."),
+        ("Authorization", "Bearer known", "Bearer <<k>>"),
+        ("X-Api-Key", "made-up=key", "..."),
+        ("X-Amz-Security-Token", "made-up=token==", "..."),
+        ("Cookie", "session=made-up", "session=..."),
+        ("X-Other", "a=b", "a=b"),
+    ],
+)
+def test_of_credentials_that_nobody_knows_the_kind_is_shown(name: str, value: str, shown: str) -> None:
+    one = Exchange(call(headers=((name, value),)), 0.0, answer())
+    lines = wire.lines(one, lambda given: given.replace("known", "<<k>>"), color=False)
+    assert f"> {name}: {shown}" in lines
+
+
+def test_signatures_in_an_address_are_not_shown() -> None:
+    url = "https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=00ff&oauth_signature=a%3D&b=c"
+    assert wire.safe_url(url) == "https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=...&oauth_signature=...&b=c"
+
+
 def test_redirects_and_errors_on_the_wire() -> None:
     assert "< 302 (redirected to https://other.example.test/x, without Authorization)\n" in on_the_wire(
         REPEATED.exchanges[-1]

@@ -121,3 +121,27 @@ def test_check_loads_no_http_library(tmp_path: Path, server: Server) -> None:
     assert status == 0
     assert "httpx" not in modules
     assert not heavy(modules)
+
+
+@pytest.mark.parametrize(
+    ("auth", "schemes"),
+    [
+        (None, set()),
+        ("none", set()),
+        ("{bearer: made-up-token}", {"header"}),
+        ("{basic: {username: a, password: b}}", {"header", "basic"}),
+        ("{digest: {username: a, password: b}}", {"digest", "challenges", "components"}),
+    ],
+)
+def test_authentication_loads_the_scheme_that_is_used(
+    tmp_path: Path, server: Server, auth: str | None, schemes: set[str]
+) -> None:
+    written = "" if auth is None else f", auth: {auth}"
+    (tmp_path / "c.yaml").write_text(f'requests:\n  one: {{get: "{server.url}/echo"{written}}}\n', "utf-8")
+    status, modules = loaded(tmp_path, "c.yaml")
+    assert status == 0
+    found = {name for name in modules if name.startswith("runner.auth")}
+    shared = {"runner.auth", "runner.auth.settings", "runner.auth.signed"} if schemes else set()
+    assert found == shared | {f"runner.auth.{name}" for name in schemes}
+    assert not heavy(modules)
+    assert not {"cryptography", "spnego"} & modules

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from runner.auth.settings import Settings
+from runner.auth.settings import Kept, Settings
 from runner.collection import AuthSpec
 from runner.credentials import Auth
 from runner.template import Lookup
@@ -26,8 +26,8 @@ SCHEMES = {
 }
 
 
-def make(spec: AuthSpec, lookup: Lookup) -> Auth:
-    """The credentials that `spec` describes in this scope. Raises InputError."""
+def make(spec: AuthSpec, lookup: Lookup, kept: Kept | None = None) -> Auth:
+    """The credentials that `spec` describes in this scope; `kept` is what schemes remember for the run. Raises InputError."""
     module = import_module(SCHEMES[spec.scheme])  # late: a scheme is loaded when a request uses it
-    auth: Auth = module.make(Settings(spec.scheme, spec.location, spec.settings, lookup))
+    auth: Auth = module.make(Settings(spec.scheme, spec.location, spec.settings, lookup, kept))
     return auth

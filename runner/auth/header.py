@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from runner.auth.settings import Settings
-from runner.auth.signed import joined, with_header
+from runner.auth.signed import TOKEN, joined, with_header
 from runner.credentials import Auth, Signing
 from runner.errors import Location
 from runner.exchange import Call
 from runner.values import Secret
-
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 
 
 class Header(Signing):
@@ -34,7 +30,7 @@ def make(settings: Settings) -> Auth:
     else:
         name, prefix = settings.plain("name", "Authorization"), settings.plain("prefix")
         value = settings.needed("value")
-    if not _TOKEN.fullmatch(name):
+    if not TOKEN.fullmatch(name):
         hint = "use letters, digits and hyphens"
         raise settings.wrong("name", "a header's name holds a character that HTTP does not allow", hint)
     secrets = (value,) if isinstance(value, Secret) else ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeAlias, TypeVar
 
 from runner import tree
 from runner.collection import Variables
@@ -11,6 +12,10 @@ from runner.quantities import seconds
 from runner.template import Lookup
 from runner.values import Secret, Value, to_text
 
+T = TypeVar("T")
+# What schemes remember for a run, by a key of their own: a server's nonces, an authenticated connection.
+Kept: TypeAlias = dict[tuple[Hashable, ...], Any]
+
 
 class Settings:
     """A lookup of rendered settings by name. A text with a secret in it is a Secret.
@@ -18,14 +23,22 @@ class Settings:
     Nothing is rendered before it is asked for; rendering raises what Template.render raises.
     """
 
-    def __init__(self, scheme: str, location: Location, written: Variables, lookup: Lookup) -> None:
+    def __init__(
+        self, scheme: str, location: Location, written: Variables, lookup: Lookup, kept: Kept | None = None
+    ) -> None:
         self.scheme = scheme
         self.location = location
         self._written = written
         self._lookup = lookup
+        self._kept: Kept = {} if kept is None else kept
 
     def __contains__(self, name: str) -> bool:
         return name in self._written
+
+    def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """What this scheme remembers under `key` for the rest of the run; made at the first call."""
+        found: T = self._kept.setdefault((self.scheme, *key), make())
+        return found
 
     def now(self) -> float:
         """Seconds since the epoch, by the clock of the run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner import render
+from runner import auth, render
 from runner.errors import InputError
 from runner.exchange import Call
 from runner.lookup import NoValue
@@ -12,6 +12,13 @@ from runner.plan import Plan, Step
 from runner.reporters import wire
 from runner.scope import Scope
 from runner.values import Secret
+
+# What signs only with what a server has said, or given, first.
+_LATER = {
+    "digest": "answers the server's challenge, so nothing is known of it yet",
+    "ntlm": "is a handshake on the connection, so nothing is known of it yet",
+    "oauth2": "adds the provider's token when the request is sent",
+}
 
 
 def show(plan: Plan, scope: Scope) -> str:
@@ -27,6 +34,8 @@ def _step(step: Step, scope: Scope) -> Iterator[str]:
         return
     try:
         call = render.call(request, scope)
+        if request.auth and request.auth.scheme not in _LATER:
+            call = auth.make(request.auth, scope).sign(call)
     except NoValue as error:
         yield f"  {request.method} {request.url}"
         yield f"  {error.problems[0].message} yet: {error.problems[0].hint}"
@@ -35,6 +44,8 @@ def _step(step: Step, scope: Scope) -> Iterator[str]:
         yield f"  {error.problems[0].message}"
         return
     yield from (f"  {line}" for line in wire.request(call, _masker(call)))
+    if request.auth and request.auth.scheme in _LATER:
+        yield f"  (auth: {request.auth.scheme} {_LATER[request.auth.scheme]})"
 
 
 def _masker(call: Call) -> _Masker:

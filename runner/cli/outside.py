@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from runner import preflight, tree
@@ -13,6 +13,7 @@ from runner.credentials import Auth
 from runner.environment import Tls
 from runner.errors import InputError, Problem, did_you_mean
 from runner.exchange import Call, Journal, Response, Unreadable
+from runner.lookup import NoValue
 from runner.plan import Plan
 from runner.preflight import Findings
 from runner.results import StepResult
@@ -62,12 +63,13 @@ def network(
 
 def credentials(assembly: Assembly, send: Send) -> Callable[[AuthSpec, Scope, Told], Auth]:
     """What gives a request its credentials; see session.Ports."""
+    kept: dict[tuple[Hashable, ...], object] = {}
 
     def given(spec: AuthSpec, scope: Scope, told: Told) -> Auth:
         from runner import auth  # late: many collections write their credentials into headers
 
         if spec.scheme != "oauth2":
-            return auth.make(spec, scope)
+            return auth.make(spec, scope, kept)
         from runner.auth import oauth2  # late: of this one scheme
 
         found = provider(assembly, spec, scope)
@@ -102,13 +104,13 @@ def findings(assembly: Assembly, planned: Plan) -> Findings:
     )
 
 
-def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope], Findings]:
+def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope, str | None], Findings]:
     """What finds out whether an authentication could be used; see preflight.before."""
     vault = assembly.vault
 
-    def found(spec: AuthSpec, scope: Scope) -> Findings:
+    def found(spec: AuthSpec, scope: Scope, url: str | None) -> Findings:
         if spec.scheme != "oauth2":
-            return Findings(())
+            return _signs(spec, scope, url)
         from runner.auth.oauth2 import readiness  # late: of this one scheme
 
         try:
@@ -120,6 +122,21 @@ def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope], Findings]:
             return Findings(error.problems)
 
     return found
+
+
+def _signs(spec: AuthSpec, scope: Scope, url: str | None) -> Findings:
+    """What is wrong with a scheme that needs nothing but its settings."""
+    from runner import auth  # late: many collections write their credentials into headers
+
+    try:
+        made = auth.make(spec, scope)
+        if url is not None:
+            made.sign(Call("POST", url))  # the method that may have any body
+    except NoValue:
+        pass  # no mistake yet: an earlier request may capture it; a secret that no source gives is told by its name
+    except InputError as error:
+        return Findings(error.problems)
+    return Findings(())
 
 
 def provider(assembly: Assembly, spec: AuthSpec, scope: Scope) -> Provider:

@@ -43,10 +43,13 @@ def read_auth(node: Node, form: Form) -> AuthSpec | None:
 
 
 def header_of(auth: AuthSpec) -> str | None:
-    """The header field that `auth` writes, in lower case; None when it writes none, or a template names it."""
+    """The header field that `auth` writes, in lower case; None when it writes none, or a template names it.
+
+    A cookie is none: it stands beside those that the request writes.
+    """
     place = auth.settings.get("in")
     if place is not None and place.value != "header":
-        return "cookie" if place.value == "cookie" else None
+        return None
     if auth.scheme in ("api-key", "header"):
         name = auth.settings.get("name")
         if name is None:

@@ -105,7 +105,7 @@ AUTH: dict[str, Fields] = {
     },
     "digest": {
         "username": (SCALAR, "RFC 7616: answers the server's challenge."),
-        "password": (SCALAR, "Never sent as it is."),
+        "password": (SCALAR, "Never sent as it is; may be left out."),
     },
     "api-key": {
         "name": (TEXT, "What the header field, query parameter or cookie is called. Default: X-API-Key."),
@@ -126,11 +126,11 @@ AUTH: dict[str, Fields] = {
             {"enum": ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"]},
             "Default: HMAC-SHA1.",
         ),
-        "private-key": (TEXT, "A PEM key, for the RSA methods."),
+        "private-key": (TEXT, "A PEM key, for the RSA methods. Needs the extra `jose`."),
         "realm": (TEXT, "Stands in the header, not in the signature."),
         "callback": (TEXT, "oauth_callback, when temporary credentials are asked for."),
         "verifier": (TEXT, "oauth_verifier, when token credentials are asked for."),
-        "in": ({"enum": ["header", "query", "body"]}, "Where the parameters go. Default: header."),
+        "in": ({"enum": ["header", "query", "body"]}, "Where the parameters go; body: into a form. Default: header."),
         "body-hash": (FLAG, "Sign a body that is no form, too (oauth_body_hash)."),
     },
     "aws-sigv4": {
@@ -140,12 +140,13 @@ AUTH: dict[str, Fields] = {
         "region": (TEXT, "us-east-1, ... Default: from an amazonaws.com host."),
         "service": (TEXT, "execute-api, s3, ... Default: from an amazonaws.com host."),
         "in": ({"enum": ["header", "query"]}, "query makes a presigned URL. Default: header."),
+        "expires": (DURATION, "How long a presigned URL is good. Default: 5m."),
     },
     "ntlm": {
         "username": (SCALAR, "DOMAIN\\name or name. Needs the extra `ntlm`."),
         "password": (SCALAR, "Never sent as it is."),
         "domain": (TEXT, "When it does not stand in the username."),
-        "workstation": (TEXT, "What this machine is called."),
+        "workstation": (TEXT, "What this machine is called. Default: it is not said."),
     },
     "oauth2": {"provider": (TEXT, "The name of a provider under `oauth2` in the environment.")},
 }
@@ -154,7 +155,7 @@ AUTH_SHORT = {"bearer": "token", "oauth2": "provider"}
 AUTH_NEEDED = {
     "bearer": ("token",),
     "basic": ("username",),
-    "digest": ("username", "password"),
+    "digest": ("username",),
     "api-key": ("value",),
     "header": ("value",),
     "oauth1": ("consumer-key",),

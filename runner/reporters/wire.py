@@ -18,13 +18,28 @@ BOUND = 10_000
 
 # Header fields that carry credentials (RFC 9110, 11.6 and 11.7; RFC 6265): shown only as far as their secret is a known
 # one, and masked.
-_CREDENTIALS = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
+_CREDENTIALS = frozenset(
+    (
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "x-api-key",
+        "x-auth-token",
+        "x-amz-security-token",
+    )
+)
+
+# Schemes whose Authorization is made of a secret, word by word: of it the name is shown alone, whatever in it is known.
+_MADE_OF = frozenset(("aws4-hmac-sha256", "digest", "negotiate", "ntlm", "oauth"))
 
 # Members that are secrets by their very name (RFC 6749, 2.3.1, 4.3.2 and 5.1; OpenID Connect Core, 3.1.3.3), for those that no
 # capture has made known.
 _TOKENS = r"access_token|refresh_token|id_token|client_secret|password"
 _JSON_TOKEN = re.compile(rf'("(?:{_TOKENS})"\s*:\s*")(?!<<)(?:[^"\\]|\\.)+', re.IGNORECASE | re.DOTALL)
-_FORM_TOKEN = re.compile(rf"((?:^|[&?#])(?:{_TOKENS})=)(?!<<|%3C%3C)[^&\s]+", re.IGNORECASE)
+# Signatures that stand in an address: whoever has one may do what it signs.
+_SIGNATURES = "oauth_signature|x-amz-signature|x-amz-security-token"
+_FORM_TOKEN = re.compile(rf"((?:^|[&?#])(?:{_TOKENS}|{_SIGNATURES})=)(?!<<|%3C%3C)[^&\s]+", re.IGNORECASE)
 
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#]*)([^#]*)")
@@ -105,9 +120,11 @@ def _response(response: Response, save: Path | None, redact: Redact) -> Iterator
 def _headers(headers: Headers, redact: Redact) -> Iterator[str]:
     for name, value in headers:
         safe = redact(value)
-        if name.lower() in _CREDENTIALS and safe == value:
-            scheme, blank, _ = value.partition(" " if "authorization" in name.lower() else "=")
-            safe = f"{scheme}{blank}..." if blank else "..."
+        kind = name.lower()
+        # What comes first is no secret: a scheme's name, a cookie's.
+        word, mark, _ = value.partition(" " if "authorization" in kind else "=" if "cookie" in kind else "\n")
+        if kind in _CREDENTIALS and (safe == value or word.lower() in _MADE_OF):
+            safe = f"{word}{mark}..." if mark else "..."
         yield f"{redact(name)}: {safe_url(safe)}"
 
 
