@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.oauth import rig as oauth
+from tests.oauth.rig import Rig
 from tests.servers import Server
 
 
@@ -32,3 +34,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> Iterator[Server]:
     with Server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def _authorization_server() -> Iterator[Rig]:
+    """One real process for each worker."""
+    missing = oauth.available()
+    if missing:
+        if oauth.required():
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with oauth.started() as running:
+        yield running
+
+
+@pytest.fixture
+def rig(_authorization_server: Rig) -> Rig:
+    """A certified OAuth 2.0 server on loopback, with an empty log; see tests/oauth/rig.py."""
+    _authorization_server.reset()
+    return _authorization_server
