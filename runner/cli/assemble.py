@@ -73,7 +73,8 @@ class Assembly:
         running: Running = self._stack.enter_context(sandbox.start(data, clock_offset=self.given.ahead))
         self.sources.given = {"accounts-domain": running.accounts_domain, "api-domain": running.api_domain}
         self.vault.use(running)
-        self.policy = policy.policy_for(environment, self.collection, [running.accounts_domain, running.api_domain])
+        addresses = [running.accounts_domain, running.api_domain, *_vouched(environment)]
+        self.policy = policy.policy_for(environment, self.collection, addresses)
 
 
 @contextmanager
@@ -172,10 +173,10 @@ def _vouched(environment: Environment | None) -> list[str]:
     if environment is None:
         return []
     addresses = [NOT_STARTED] if environment.sandbox else []
-    for spec in environment.providers.values():
-        from runner.auth.oauth2 import provider  # late: of environments with a provider
+    if environment.providers:
+        from runner.auth.oauth2 import hosts  # late: of environments with a provider
 
-        addresses.extend(provider.known_addresses(spec))
+        addresses.extend(hosts.named(environment.providers.values()))
     return addresses
 
 

@@ -11,7 +11,7 @@ from runner.cli.assemble import Assembly
 from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
 from runner.environment import Tls
-from runner.errors import InputError, Problem, did_you_mean
+from runner.errors import InputError, Location, Problem, did_you_mean
 from runner.exchange import Call, Journal, Response, Unreadable
 from runner.lookup import NoValue
 from runner.plan import Plan
@@ -23,7 +23,8 @@ from runner.values import Secret
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.auth.oauth2.fresh import Keeper
-    from runner.auth.oauth2.provider import Provider
+    from runner.auth.oauth2.provider import Metadata, Provider
+    from runner.auth.oauth2.token_request import Outside, Prover
 
 Send = Callable[[Call], Response]
 Told = Callable[[StepResult], None]
@@ -65,6 +66,8 @@ def credentials(assembly: Assembly, send: Send) -> Callable[[AuthSpec, Scope, To
     """What gives a request its credentials; see session.Ports."""
     kept: dict[tuple[Hashable, ...], object] = {}
 
+    provers: dict[str, Prover] = {}
+
     def given(spec: AuthSpec, scope: Scope, told: Told) -> Auth:
         from runner import auth  # late: many collections write their credentials into headers
 
@@ -73,7 +76,7 @@ def credentials(assembly: Assembly, send: Send) -> Callable[[AuthSpec, Scope, To
         from runner.auth import oauth2  # late: of this one scheme
 
         found = provider(assembly, spec, scope)
-        return oauth2.Bearer(found, keeper(assembly, found, send, told))
+        return oauth2.Bearer(found, keeper(assembly, found, send, told, provers=provers))
 
     return given
 
@@ -149,7 +152,7 @@ def provider(assembly: Assembly, spec: AuthSpec, scope: Scope) -> Provider:
         place = spec.settings["provider"].location
         hint = did_you_mean(name, declared, _how_to_declare(name, assembly))
         raise InputError(Problem(f"no OAuth 2.0 provider `{name}` is declared", place, hint))
-    return Provider(declared[name], assembly.scope)
+    return Provider(declared[name], assembly.scope, _discovery(assembly, None))
 
 
 def _how_to_declare(name: str, assembly: Assembly) -> str:
@@ -160,26 +163,82 @@ def _how_to_declare(name: str, assembly: Assembly) -> str:
     return f"declare it in {file}: `oauth2: {{{name}: {{preset: {name}}}}}`"
 
 
-def keeper(assembly: Assembly, found: Provider, send: Send, told: Told, patience: float | None = None) -> Keeper:
-    """What keeps the tokens of a provider fresh: over this network, in the environment's private state."""
+def keeper(
+    assembly: Assembly,
+    found: Provider,
+    send: Send,
+    told: Told,
+    patience: float | None = None,
+    provers: dict[str, Prover] | None = None,
+) -> Keeper:
+    """What keeps the tokens of a provider fresh: over this network, in the environment's private state.
+
+    `provers` are those of this run, by provider: what binds tokens to a key remembers the nonces of servers.
+    """
     from runner.auth.oauth2 import fresh  # late: of this one scheme
-    from runner.auth.oauth2.token_request import Outside  # late: of this one scheme
     from runner.files.flights import Flights  # late: of this one scheme
 
-    def allowed(call: Call) -> Response:
-        assembly.policy.check(call)
-        return send(call)
-
     assert assembly.state is not None, "a provider is declared by an environment, and an environment has a state"
+    found = found.discovering(_discovery(assembly, send))
     return fresh.Keeper(
         found,
         Flights(assembly.state),
-        Outside(allowed, assembly.now, time.sleep, told),
+        asking(assembly, found, send, told, provers),
         assembly.sources.captured.get,
         assembly.scope.capture,
         assembly.scope.seed,
         fresh.PATIENCE if patience is None else patience,
     )
+
+
+def asking(
+    assembly: Assembly, found: Provider, send: Send, told: Told, provers: dict[str, Prover] | None = None
+) -> Outside:
+    """The outside world of a provider's requests: policy judges each before it is sent."""
+    from runner.auth.oauth2.token_request import Outside  # late: of this one scheme
+
+    def allowed(call: Call) -> Response:
+        assembly.policy.check(call)
+        return send(call)
+
+    prover = None
+    if found.dpop:
+        prover = _prover(assembly, found, {} if provers is None else provers)
+    return Outside(allowed, assembly.now, time.sleep, told, prover)
+
+
+def _prover(assembly: Assembly, found: Provider, provers: dict[str, Prover]) -> Prover:
+    from runner.auth import jws  # late: of bound tokens alone
+    from runner.auth.oauth2 import dpop  # late: of bound tokens alone
+    from runner.files import published  # late: of bound tokens alone
+
+    state = assembly.state
+    assert state is not None, "a provider is declared by an environment, and an environment has a state"
+    if found.name not in provers:
+        place = found.settings.place("dpop")
+        provers[found.name] = dpop.Prover(lambda: published.key(state, found.name, jws.new_pem), assembly.now, place)
+    return provers[found.name]
+
+
+def _discovery(assembly: Assembly, send: Send | None) -> Callable[[str, Location], Metadata | None]:
+    """What finds out what an issuer publishes: by asking when `send` is given, else what is kept of it."""
+
+    def found(issuer: str, place: Location) -> Metadata | None:
+        from runner.auth.oauth2 import discovery  # late: few providers are discovered
+        from runner.files.published import Published  # late: few providers are discovered
+
+        state = assembly.state
+        assert state is not None, "a provider is declared by an environment, and an environment has a state"
+
+        def judge(endpoint: str) -> None:
+            marks = frozenset((Secret("", "client-secret"),))
+            assembly.policy.check(Call("POST", endpoint, secrets=marks, location=place))
+
+        if send is None:
+            return discovery.kept(issuer, Published(state), judge, assembly.now(), place)
+        return discovery.fetched(issuer, Published(state), judge, send, assembly.now, place)
+
+    return found
 
 
 def _proxy(assembly: Assembly) -> str | None:

@@ -251,6 +251,7 @@ PROVIDER: Fields = {
     "private-key": (TEXT, "A PEM key, for private_key_jwt and jwt-bearer."),
     "key-id": (TEXT, "The `kid` of that key."),
     "algorithm": (TEXT, "The JWS algorithm: RS256, PS256, ES256, EdDSA, ... Default: by the kind of key."),
+    "assertion-audience": (TEXT, "The `aud` of what that key signs. Default: the token endpoint."),
     "issuer": (TEXT, "The issuer's URL: endpoints are discovered there (RFC 8414, OpenID Connect Discovery)."),
     "token-url": (TEXT, "The token endpoint."),
     "authorization-url": (TEXT, "The authorization endpoint."),

@@ -1,12 +1,20 @@
 """OAuth 2.0 (RFC 6749): a provider is declared once, in the environment; its tokens are got, kept and renewed by themselves.
 
-presets                what is known of each provider
+presets hosts          what is known of each provider; which hosts that names
 provider               a provider ready to be asked
 client_authentication  how the client proves itself
+assertions             what it signs for that, or as a grant
 grants                 what is asked for
+authorization_code     consent in a browser; loopback takes the answer
+device_code            consent in a browser somewhere else
+discovery              what an issuer publishes of itself
+dpop                   tokens bound to a key
+revocation             a token ended
+introspection          what a token is
 token_request          one request to a token endpoint
 tokens                 what it answers
 fresh                  one token for everybody, never asked for twice
+refusals               why there is no token
 budget recovery        how often it may be asked; what a process that died had got
 """
 
@@ -15,7 +23,7 @@ from __future__ import annotations
 from runner.auth.header import Header
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
-from runner.auth.signed import joined
+from runner.auth.signed import joined, with_header
 from runner.exchange import Call, Response, Unreadable, header_values
 from runner.values import Secret
 
@@ -28,6 +36,7 @@ class Bearer:
         self._keeper = keeper
         self._token: Secret | None = None
         self._renewed = False
+        self._challenged = False
 
     def prepare(self) -> None:
         self._take(None)
@@ -35,9 +44,17 @@ class Bearer:
     def sign(self, call: Call) -> Call:
         assert self._token is not None, "prepare comes first"
         name, prefix = self._provider.header
+        prover = self._keeper.outside.prover
+        if prover is not None:
+            prefix = "DPoP"  # RFC 9449, 7.1
+            call = with_header(call, "DPoP", prover.proof(call.method, call.url, self._token), self._provider.location)
         return Header(name, joined(prefix, self._token), self._provider.location, (self._token,)).sign(call)
 
     def again(self, call: Call, response: Response) -> str | None:
+        prover = self._keeper.outside.prover
+        if prover is not None and prover.learn(call.url, response) and not self._challenged:
+            self._challenged = True
+            return "challenge"
         if self._renewed or not is_dead(self._provider, response):
             return None
         self._renewed = True

@@ -22,14 +22,27 @@ class Proof:
     secrets: frozenset[Secret] = frozenset()
 
 
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def name_alone(provider: Provider) -> Proof:
+    """No proof: the client's identifier among the parameters."""
+    return Proof(parameters=(("client_id", provider.client_id),))
+
+
 def proof(provider: Provider) -> Proof:
-    """The client's proof for a request to the token endpoint. Raises InputError."""
+    """The client's proof for one request to the token endpoint, or to another that takes the same. Raises InputError."""
     method = provider.client_auth
     client_id = provider.client_id
     if method == "none":
-        return Proof(parameters=(("client_id", client_id),))
+        return name_alone(provider)
     if method == "private_key_jwt":
-        raise provider.wrong("`client-auth: private_key_jwt` is not supported yet", "use `basic` or `post`")
+        from runner.auth.oauth2 import assertions  # late: it reaches for the extra `jose`
+
+        signed = assertions.of_client(provider)
+        return Proof(
+            (), (("client_id", client_id), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", signed))
+        )
     secret = provider.client_secret
     if secret is None:
         raise provider.wrong(f"`client-auth: {method}` needs a client-secret", "add it, or write `client-auth: none`")

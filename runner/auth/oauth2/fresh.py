@@ -72,6 +72,7 @@ class Keeper:
         found = self.known(name)
         if found is not None and self._good(found, ttl, refused):
             return found
+        self.provider.url("token")  # discovered, if it has to be, before the lock is held
         with self.store.alone(self.provider.name) as flight:
             recover(self.provider, flight, self.seed)
             self._learn(flight.values())
@@ -80,11 +81,15 @@ class Keeper:
                 return found
             return self._new(flight)
 
-    def exchange(self, parameters: grants.Parameters) -> Captured:
-        """Ask with these parameters (a code, a device code), whatever is kept; keep what comes. Raises as `access`."""
+    def exchange(self, parameters: grants.Parameters, endpoint: str = "token", *, counts: bool = True) -> Captured:
+        """Ask with these parameters (a code, a device code), whatever is kept; keep what comes. Raises as `access`.
+
+        `counts` is whether the request is one of the provider's budget: asking whether a code has been entered is not.
+        """
+        self.provider.url(endpoint)  # discovered, if it has to be, before the lock is held
         with self.store.alone(self.provider.name) as flight:
             recover(self.provider, flight, self.seed)
-            return self._asked(flight, parameters)
+            return self._asked(flight, parameters, endpoint, counts)
 
     @contextmanager
     def asking(self) -> Iterator[Callable[[], Journal]]:
@@ -130,13 +135,16 @@ class Keeper:
             return self._asked(flight, grants.authorization_code(code))
         raise no_token(provider)
 
-    def _asked(self, flight: Flight, parameters: grants.Parameters) -> Captured:
+    def _asked(
+        self, flight: Flight, parameters: grants.Parameters, endpoint: str = "token", counts: bool = True
+    ) -> Captured:
         """Ask within the budget; the journal is open from before the request until its answer is kept."""
-        self._afford(flight)
-        flight.note(self.outside.now())
+        if counts:
+            self._afford(flight)
+            flight.note(self.outside.now())
         flight.begin()
         try:
-            found = ask(self.provider, Asked(parameters, journal=flight), self.outside)
+            found = ask(self.provider, Asked(parameters, endpoint=endpoint, journal=flight), self.outside)
         except CredentialsError:
             flight.drop()
             raise

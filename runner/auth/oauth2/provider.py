@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from runner.auth.oauth2.presets import DEFAULTS, PRESETS, Preset
 from runner.auth.settings import Settings
 from runner.environment import ProviderSpec, TokenNames
 from runner.errors import InputError, Location, Problem
 from runner.quantities import seconds
+from runner.records import record
 from runner.template import Lookup
-from runner.values import Missing, Secret, to_text
+from runner.values import Missing, Secret, Value, to_text
 
-_ENDPOINTS = ("token", "authorization", "device", "revocation", "introspection")
 # Grants that no person is needed for: a token can be had at any time.
 UNATTENDED = frozenset(("client_credentials", "password", "jwt-bearer", "token-exchange"))
 REFRESH_BEFORE = 300.0
@@ -21,15 +21,40 @@ _PLACE = re.compile(r"\{([a-z-]+)\}")
 _BUDGET = re.compile(r"(\d+)\s+in\s+(.+)")
 
 
+@record
+class Metadata:
+    """What an issuer publishes of itself (RFC 8414): endpoints by their kind (`token`, `device`, ...).
+
+    `names_issuer` is whether its answers to authorization requests tell who answers (RFC 9207). `judge` raises PolicyError for
+    an endpoint on a host that the environment does not name.
+    """
+
+    issuer: str
+    endpoints: Mapping[str, str]
+    names_issuer: bool
+    judge: Callable[[str], None]
+
+
 class Provider:
     """An authorization server, and this client there (RFC 6749, 1.1).
 
     Everything is rendered when it is asked for, since a secret may have to be fetched; each may raise InputError or NoValue.
     A setting that is left out is the variable of that name, where there is one: `client-id`, `client-secret`,
-    `accounts-domain`, `grant-token`.
+    `accounts-domain`, `grant-token`. `discover` gives what an issuer publishes, None when that is not known here and now.
+    `kept_with` are variables that are kept with the next tokens.
     """
 
-    def __init__(self, spec: ProviderSpec, lookup: Lookup) -> None:
+    def __init__(
+        self,
+        spec: ProviderSpec,
+        lookup: Lookup,
+        discover: Callable[[str, Location], Metadata | None] = lambda _issuer, _place: None,
+        kept_with: Mapping[str, str] | None = None,
+    ) -> None:
+        self.kept_with: Mapping[str, str] = kept_with or {}
+        self._spec = spec
+        self._discover = discover
+        self.discovered: Metadata | None = None  # what has been asked for so far
         self.name = spec.name
         self.location: Location = spec.location
         self.tokens: TokenNames = spec.tokens
@@ -71,6 +96,46 @@ class Provider:
         return self.preset.client_auth if self.client_secret is not None else "none"
 
     @property
+    def resources(self) -> tuple[str, ...]:
+        """What the token is for (RFC 8707), an absolute URI each."""
+        return self.settings.texts("resource")
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Whom the token is for (RFC 8693, 2.1; some providers want it with other grants)."""
+        return self.settings.texts("audience")
+
+    @property
+    def assertion_audience(self) -> str | None:
+        """The `aud` of assertions that this client signs; without another word the token endpoint (RFC 7523, 3)."""
+        written = self.settings.plain("assertion-audience")
+        return written or self._filled(self.preset.assertion_audience) or self.url("token")
+
+    @property
+    def dpop(self) -> bool:
+        """Whether tokens are bound to a key of this machine (RFC 9449)."""
+        return self.settings.flag("dpop")
+
+    @property
+    def redirect_uri(self) -> str | None:
+        """As written; None: any loopback address will do."""
+        return self.settings.plain("redirect-uri") or None
+
+    @property
+    def accounts_domain(self) -> str:
+        """Zoho's accounts server, without a slash at its end; empty where there is none."""
+        found = self.optional("accounts-domain")
+        return found.rstrip("/") if isinstance(found, str) else ""
+
+    @property
+    def metadata(self) -> Metadata | None:
+        """What the issuer publishes; None without one, or where it is not known. Raises as the discovery does."""
+        issuer = self.url("issuer")
+        if self.discovered is None and issuer is not None:
+            self.discovered = self._discover(issuer, self.settings.place("issuer"))
+        return self.discovered
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         return self.settings.texts("scopes", " ,")
 
@@ -106,10 +171,15 @@ class Provider:
     def url(self, kind: str) -> str | None:
         """An endpoint (`token`, `authorization`, `device`, `revocation`, `introspection`), or the `issuer`.
 
-        As written, else the preset's; None when neither says. Raises InputError for what is no http(s) address.
+        As written, else the preset's, else as discovered; None when nobody says. Raises InputError for what is no http(s)
+        address, PolicyError for a discovered one on a host that the environment does not name.
         """
         name = kind if kind == "issuer" else f"{kind}-url"
         address = self.settings.plain(name) or self._filled(getattr(self.preset, name.replace("-", "_")))
+        if not address and kind != "issuer" and self.metadata is not None:
+            address = self.metadata.endpoints.get(kind, "")
+            if address:
+                self.metadata.judge(address)
         if address and not address.lower().startswith(("https://", "http://")):
             raise self.settings.wrong(name, f"`{name}` is no address", "begin it with https://")
         return address or None
@@ -128,6 +198,25 @@ class Provider:
         if kind == "authorization":
             yield from (pair for pair in self.preset.authorization_params if pair[0] not in names)
         yield from written
+
+    def plain(self, name: str, text: str | Secret | None) -> str:
+        """`text` as a parameter of an address that a person opens. Raises InputError for a secret; a client's id is none."""
+        if isinstance(text, Secret):
+            if name != "client_id":
+                raise self.wrong(f"the parameter `{name}` would put a secret into an address", "send it another way")
+            return text.reveal()
+        return text or ""
+
+    def discovering(self, discover: Callable[[str, Location], Metadata | None]) -> Provider:
+        """This provider with another way to find out what its issuer publishes."""
+        return Provider(self._spec, self._lookup, discover, self.kept_with)
+
+    def at_accounts_domain(self, server: str) -> Provider:
+        """This provider in the data centre of another of Zoho's accounts servers, which is kept with its tokens."""
+        settings = {name: value for name, value in self._spec.settings.items() if name != "accounts-domain"}
+        spec = ProviderSpec(self.name, self.location, settings, self.tokens)
+        lookup = _With(self._lookup, {"accounts-domain": server})
+        return Provider(spec, lookup, self._discover, {"accounts-domain": server})
 
     def kept(self, name: str) -> Secret | None:
         """The token in the variable `name`, if it has one now."""
@@ -159,11 +248,24 @@ class Provider:
         return _PLACE.sub(setting, address)
 
 
-def known_addresses(spec: ProviderSpec) -> Iterator[str]:
-    """The addresses of the preset that an environment names, as far as they are written here and need no setting."""
-    written = spec.settings.get("preset")
-    preset = PRESETS.get(str(written.value)) if written else None
-    for kind in _ENDPOINTS if preset else ():
-        address = _PLACE.sub(lambda match: DEFAULTS.get(match[1], ""), getattr(preset, f"{kind}_url"))
-        if address.startswith("https://"):
-            yield address
+class _With:
+    """A lookup with some names more, over all others."""
+
+    def __init__(self, lookup: Lookup, more: Mapping[str, str]) -> None:
+        self._lookup = lookup
+        self._more = more
+
+    def get(self, name: str) -> Value | Missing:
+        return self._more[name] if name in self._more else self._lookup.get(name)
+
+    def dynamic(self, name: str, *arguments: Value) -> Value:
+        return self._lookup.dynamic(name, *arguments)
+
+    def expires_in(self, name: str) -> float | None:
+        return self._lookup.expires_in(name)
+
+    def explain(self, name: str) -> str | None:
+        return self._lookup.explain(name)
+
+    def now(self) -> float:
+        return self._lookup.now()

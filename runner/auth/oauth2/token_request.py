@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 from urllib.parse import quote_plus
 
 from runner import errors
@@ -22,47 +23,101 @@ TIMEOUT = 30.0
 _TRIES, _PAUSE = 3, 0.3
 
 
+class Prover(Protocol):
+    """What binds tokens to a key; see dpop.Prover."""
+
+    def proof(self, method: str, url: str, token: Secret | None = None) -> str: ...
+    def learn(self, url: str, response: Response) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Outside:
     """The outside world, as token requests need it.
 
     `send` raises NetworkError, and PolicyError for a secret that may not go there. `told` hears of each request as a step.
+    `prover` binds tokens to a key (dpop.Prover); None: they are not bound.
     """
 
     send: Callable[[Call], Response]
     now: Callable[[], float]
     sleep: Callable[[float], None]
     told: Callable[[StepResult], None] = lambda _: None
+    prover: Prover | None = None
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it is to be sent: its parameters, in order, beside those that prove the client."""
+    """A request as it is to be sent: its parameters, in order, beside those that prove the client; and to which endpoint."""
 
     parameters: tuple[tuple[str, str | Secret], ...]
     headers: Headers = ()
+    endpoint: str = "token"
     journal: Journal | None = None
 
 
 def ask(provider: Provider, asked: Asked, outside: Outside) -> Tokens:
     """The tokens that the token endpoint gives. Raises CredentialsError, NetworkError, PolicyError, InputError."""
-    url = provider.url("token")
+    url = provider.url(asked.endpoint)
     if url is None:
         raise provider.wrong(
             f"the provider `{provider.name}` has no `token-url`", "add it, or `issuer:` to discover it"
         )
-    proof = client_authentication.proof(provider)
-    call = form_call(provider, url, (*asked.parameters, *provider.parameters("token")), proof, asked)
+    resources = (("resource", text) for text in provider.resources)
+    given = (*asked.parameters, *resources, *provider.parameters("token"))
     exchanges: list[Exchange] = []
     started = outside.now()
     try:
-        response = _sent(call, exchanges, outside)
+        call, response = _asked(provider, url, given, asked, exchanges, outside)
+        if outside.prover is not None and outside.prover.learn(url, response):
+            # Nothing but the nonce was wrong (RFC 9449, 8): what is good once has not been used.
+            call, response = _asked(provider, url, given, asked, exchanges, outside)
+            outside.prover.learn(url, response)
         found = tokens.read(provider, call, response)
     except ZrunError as error:
         outside.told(step(provider, started, exchanges, outside, error))
         raise
     outside.told(step(provider, started, exchanges, outside))
     return found
+
+
+def _asked(
+    provider: Provider,
+    url: str,
+    given: tuple[tuple[str, str | Secret], ...],
+    asked: Asked,
+    exchanges: list[Exchange],
+    outside: Outside,
+) -> tuple[Call, Response]:
+    """One request with a proof of its own: an assertion is good once."""
+    proof = client_authentication.proof(provider)
+    call = form_call(provider, url, given, proof, asked)
+    if outside.prover is not None:
+        call = replace(call, headers=(*call.headers, ("DPoP", outside.prover.proof("POST", url))))
+    return call, _sent(call, exchanges, outside)
+
+
+def post(
+    provider: Provider,
+    url: str,
+    parameters: Iterable[tuple[str, str | Secret]],
+    outside: Outside,
+    what: str,
+    proof: Proof | None = None,
+) -> tuple[Call, Response]:
+    """A form sent to another of the provider's endpoints, with the client's proof, and its answer.
+
+    It is told as a step called `what`. Raises NetworkError, PolicyError, InputError.
+    """
+    call = form_call(provider, url, parameters, proof or client_authentication.proof(provider))
+    exchanges: list[Exchange] = []
+    started = outside.now()
+    try:
+        response = _sent(call, exchanges, outside)
+    except ZrunError as error:
+        outside.told(step(provider, started, exchanges, outside, error, what))
+        raise
+    outside.told(step(provider, started, exchanges, outside, None, what))
+    return call, response
 
 
 def form_call(
@@ -101,7 +156,7 @@ def _encoded(text: str | Secret) -> str:
 def _sent(call: Call, exchanges: list[Exchange], outside: Outside) -> Response:
     for left in reversed(range(_TRIES)):
         started = outside.now()
-        reason = "retry" if exchanges else ""
+        reason = ("retry" if exchanges[-1].error else "challenge") if exchanges else ""
         try:
             response = outside.send(call)
         except NetworkError as error:
@@ -116,12 +171,17 @@ def _sent(call: Call, exchanges: list[Exchange], outside: Outside) -> Response:
 
 
 def step(
-    provider: Provider, started: float, exchanges: Iterable[Exchange], outside: Outside, error: ZrunError | None = None
+    provider: Provider,
+    started: float,
+    exchanges: Iterable[Exchange],
+    outside: Outside,
+    error: ZrunError | None = None,
+    what: str = "token",
 ) -> StepResult:
     """What a token request is in a report."""
     return StepResult(
         id=provider.by,
-        title=f"token of {provider.name}",
+        title=f"{what} of {provider.name}",
         status="failed" if error else "passed",
         location=provider.location,
         started=started,

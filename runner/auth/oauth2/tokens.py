@@ -7,7 +7,6 @@ from dataclasses import field
 from urllib.parse import parse_qsl
 
 from runner.auth.oauth2.provider import Provider
-from runner.diagnosis import refused
 from runner.errors import CredentialsError, Problem
 from runner.exchange import Call, Response, Unreadable
 from runner.records import record
@@ -16,6 +15,14 @@ from runner.values import Secret, Value
 
 # Zoho's answers once gave `expires_in` in milliseconds; no access token of theirs lives for more than a day.
 _LONGEST_SECONDS = 86_400.0
+
+
+class Refused(CredentialsError):
+    """The provider refused, with an error `code` of RFC 6749, 5.2 or of its own; empty when it gave none."""
+
+    def __init__(self, problem: Problem, *, code: str = "", dead: bool = False) -> None:
+        super().__init__(problem, dead=dead)
+        self.code = code
 
 
 @record
@@ -42,7 +49,7 @@ class Tokens:
             found[provider.tokens.refresh] = Captured(self.refresh, provider.by, at)
         if self.id_token is not None:
             found[provider.tokens.id] = Captured(self.id_token, provider.by, at)
-        for name, text in self.more.items():
+        for name, text in (*self.more.items(), *provider.kept_with.items()):
             found[name] = Captured(text, provider.by, at)
         found[provider.tokens.access] = Captured(self.access, provider.by, at, expires_at)
         return found
@@ -50,11 +57,11 @@ class Tokens:
 
 def read(provider: Provider, call: Call, response: Response) -> Tokens:
     """The tokens in the answer to `call`. Raises CredentialsError when there are none, with what to do next."""
-    body = _members(response)
+    body = members(response)
     access = body.get("access_token")
     if not isinstance(access, str) or not access or "error" in body:
-        dead = body.get("error") in ("invalid_grant", "invalid_code")
-        raise CredentialsError(_refusal(provider, call, response, body), dead=dead)
+        raise refusal(provider, call, response, body)
+    _check_type(provider, str(body.get("token_type") or "Bearer"))
     names = provider.tokens
     refresh, id_token, scope = body.get("refresh_token"), body.get("id_token"), body.get("scope")
     return Tokens(
@@ -87,7 +94,7 @@ def expires_in(body: Mapping[str, Value], preset: str) -> float | None:
     return None
 
 
-def _members(response: Response) -> dict[str, Value]:
+def members(response: Response) -> dict[str, Value]:
     """The answer's members: of its JSON object, or of a form, as GitHub sends unless it is asked for JSON."""
     try:
         body = response.json
@@ -98,17 +105,48 @@ def _members(response: Response) -> dict[str, Value]:
     return body if isinstance(body, dict) else {}
 
 
-def _refusal(provider: Provider, call: Call, response: Response, body: Mapping[str, Value]) -> Problem:
-    """Why there is no token. Of what the answer says only known codes are repeated: all else may be a secret."""
-    known = refused(call, response, provider.location)
+def refusal(
+    provider: Provider, call: Call, response: Response, body: Mapping[str, Value], what: str = "an access token"
+) -> Refused:
+    """Why the answer to `call` does not hold `what`, to be raised.
+
+    Of what the answer says only known codes are repeated: all else may be a secret.
+    """
+    error = body.get("error")
+    code = error if isinstance(error, str) else ""
+    return Refused(
+        _why(provider, call, response, body, what), code=code, dead=code in ("invalid_grant", "invalid_code")
+    )
+
+
+def _why(provider: Provider, call: Call, response: Response, body: Mapping[str, Value], what: str) -> Problem:
+    from runner.auth.oauth2 import refusals  # late: most tokens are given
+
+    error = body.get("error")
+    known = refusals.why(provider, call, response, error if isinstance(error, str) else "")
     if known is not None:
         return known
+    where = f"`{provider.name}`"
     if "error" in body:
-        message = f"the token endpoint of `{provider.name}` refuses, with an error code that is not known"
+        message = f"{where} refuses, with an error code that is not known"
         return Problem(message, provider.location, "-vv shows its answer")
-    if response.status >= 400:
-        message = f"the token endpoint of `{provider.name}` answers {response.status}"
-        hint = "check `token-url`; -vv shows its answer" if response.status in (404, 405) else "-vv shows its answer"
+    if response.status >= 300:
+        message = f"the endpoint of {where} answers {response.status}"
+        hint = "check its address; -vv shows the answer" if response.status < 500 else "try again later"
         return Problem(message, provider.location, hint)
-    message = f"the answer of the token endpoint of `{provider.name}` holds no access_token"
-    return Problem(message, provider.location, "is its address right? -vv shows the answer")
+    message = f"the answer of {where} does not hold {what}"
+    return Problem(message, provider.location, "is the endpoint's address right? -vv shows the answer")
+
+
+def _check_type(provider: Provider, token_type: str) -> None:
+    """Raises CredentialsError for a token that would have to be sent in another way (RFC 6749, 7.1)."""
+    bound = token_type.lower() == "dpop"
+    if bound == provider.dpop:
+        return
+    if bound:
+        message = f"`{provider.name}` gave a token that is bound to a key (RFC 9449)"
+        raise CredentialsError(Problem(message, provider.location, "write `dpop: true`"))
+    message = f"`{provider.name}` gave a token that is bound to no key, though `dpop` asks for one"
+    raise CredentialsError(
+        Problem(message, provider.settings.place("dpop"), "take `dpop` out: the server cannot bind tokens")
+    )

@@ -1,0 +1,76 @@
+"""What was fetched of issuers and what binds tokens to this machine, by environment: `ROOT/.zrun/oauth2/ENVIRONMENT/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from runner.errors import InputError, Problem
+from runner.files.state import State, file_name
+
+
+class Published:
+    """Documents by issuer. They are public and can be fetched again, so a failure to keep one is none."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def read(self, issuer: str) -> tuple[str, float] | None:
+        """The document, and when it was fetched (epoch seconds); None when there is none that can be read."""
+        try:
+            found = json.loads(self._path(issuer).read_text("utf-8"))
+            return str(found["document"]), float(found["at"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, issuer: str, document: str, at: float) -> None:
+        """Keep `document`."""
+        path = self._path(issuer)
+        with suppress(OSError, InputError):
+            self._state.make_private(path.parent)
+            new = _new_file(path, json.dumps({"document": document, "at": at}).encode())
+            new.replace(path)
+
+    def _path(self, issuer: str) -> Path:
+        return _folder(self._state) / f"{file_name(issuer)}.json"
+
+
+def key(state: State, provider: str, make: Callable[[], bytes]) -> str:
+    """The key that binds the tokens of `provider`, as PEM; made at first, by one of those who ask at the same time.
+
+    Raises InputError when it can be neither read nor made.
+    """
+    path = _folder(state) / f"{file_name(provider)}.pem"
+    try:
+        if not path.exists():
+            state.make_private(path.parent)
+            new = _new_file(path, make())
+            try:
+                os.link(new, path)  # not `replace`: who comes second takes the key of the first
+            except FileExistsError:
+                pass
+            finally:
+                new.unlink()
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"the key of `{provider}` in .zrun/oauth2 cannot be kept: {error}"
+        raise InputError(Problem(message, None, "make .zrun/oauth2 writable, and free some space")) from None
+
+
+def _folder(state: State) -> Path:
+    return state.path.parent.parent / "oauth2" / state.path.stem
+
+
+def _new_file(path: Path, content: bytes) -> Path:
+    """A file beside `path`, for its owner alone, whole and on disk. Raises OSError."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return new
