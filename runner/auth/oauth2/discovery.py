@@ -103,4 +103,8 @@ def _metadata(document: Value, issuer: str, judge: Callable[[str], None], place:
         hint = "write `issuer` to the letter as the provider does, with or without a slash at its end"
         raise CredentialsError(Problem(message, place, hint))
     endpoints = {kind: text for kind, member in _MEMBERS.items() if isinstance(text := document.get(member), str)}
+    for kind, address in endpoints.items():
+        if not address.lower().startswith(("https://", "http://")):
+            message = f"what the issuer publishes as its {_MEMBERS[kind]} is no http(s) address"
+            raise CredentialsError(Problem(message, place, f"check `issuer`, or write `{kind}-url`"))
     return Metadata(issuer, endpoints, document.get("authorization_response_iss_parameter_supported") is True, judge)

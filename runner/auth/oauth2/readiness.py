@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from runner import tree
+from runner.auth.oauth2 import client_authentication, grants
 from runner.auth.oauth2.fresh import no_token
 from runner.auth.oauth2.provider import Provider
 from runner.environment import ProviderSpec, SecretSpec
@@ -57,8 +58,8 @@ def ready(
         )
         if not (refreshing or provider.unattended or by_code):
             raise no_token(provider)
-        if "client-id" not in prompts:
-            _ = provider.client_id
+        if not prompts:
+            _could_ask(provider, refreshing)
         url = provider.url("token")
         if url is not None:
             marks = frozenset(Secret("", name) for name in (*wanted, provider.tokens.refresh) if name in secrets)
@@ -72,6 +73,17 @@ def ready(
         tuple(problem for error in refusals for problem in error.problems),
         tuple(prompts.values()),
     )
+
+
+def _could_ask(provider: Provider, refreshing: bool) -> None:
+    """Make what would prove the client, and what an unattended grant would send. Raises InputError for what is missing."""
+    client_authentication.proof(provider)
+    if provider.dpop:
+        from runner.auth import jws  # late: of bound tokens alone
+
+        jws.need("`dpop`", provider.settings.place("dpop"))
+    if provider.unattended and not refreshing:
+        grants.UNATTENDED[provider.grant](provider)
 
 
 def names(spec: ProviderSpec, provider: Provider) -> Iterator[str]:
