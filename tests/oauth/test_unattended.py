@@ -62,6 +62,18 @@ def test_jwt_bearer(tmp_path: Path, rig: Rig, name: str) -> None:
     )
 
 
+def test_a_key_from_a_file(tmp_path: Path, rig: Rig) -> None:
+    client = rig.clients["es256"]
+    project(tmp_path, rig, client, "grant: client_credentials")
+    text = (tmp_path / "environments" / "dev.yaml").read_text("utf-8")
+    (tmp_path / "environments" / "dev.local.yaml").unlink()
+    (tmp_path / "key.pem").write_text(client.private_key, "ascii")
+    write(tmp_path, dev__env=text.replace("  signing-key:", "  signing-key: {file: ../key.pem}"))
+    done = daily(tmp_path)
+    assert done.status == 0, done.out + done.err
+    assert "PRIVATE KEY" not in done.out
+
+
 def test_an_assertion_that_was_made_elsewhere(tmp_path: Path, rig: Rig) -> None:
     project(
         tmp_path, rig, rig.clients["signer"], "grant: jwt-bearer", "assertion: <<assertion>>", assertion="made.up.jwt"

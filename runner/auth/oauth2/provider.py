@@ -118,8 +118,8 @@ class Provider:
 
     @property
     def redirect_uri(self) -> str | None:
-        """As written; None: any loopback address will do."""
-        return self.settings.plain("redirect-uri") or None
+        """As written, or as the preset wants it; None: any loopback address will do."""
+        return self.settings.plain("redirect-uri") or self.preset.redirect_uri or None
 
     @property
     def accounts_domain(self) -> str:
