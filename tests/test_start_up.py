@@ -145,3 +145,28 @@ def test_authentication_loads_the_scheme_that_is_used(
     assert found == shared | {f"runner.auth.{name}" for name in schemes}
     assert not heavy(modules)
     assert not {"cryptography", "spnego"} & modules
+
+
+def test_a_token_that_is_kept_loads_nothing_that_asking_needs(tmp_path: Path, server: Server) -> None:
+    """Neither does a declared provider that no request uses."""
+    environment = f"""\
+variables: {{api: "{server.url}/echo"}}
+oauth2: {{p: {{client-id: x, client-secret: made-up, grant: client_credentials, token-url: "{server.url}/token"}}}}
+"""
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "e.yaml").write_text(environment, "utf-8")
+    (tmp_path / "with.yaml").write_text("auth: {oauth2: p}\nrequests:\n  a: {get: <<api>>}\n", "utf-8")
+    (tmp_path / "without.yaml").write_text("requests:\n  a: {get: <<api>>}\n", "utf-8")
+    mine = "runner.auth.oauth2."
+    asking = {f"{mine}{name}" for name in ("token_request", "tokens", "grants", "client_authentication", "budget")}
+    status, modules = loaded(tmp_path, "with.yaml", "-e", "e")
+    assert status == 0
+    assert asking <= modules
+    assert not {"cryptography", "http.server", f"{mine}recovery", f"{mine}refusals", f"{mine}assertions"} & modules
+    status, modules = loaded(tmp_path, "with.yaml", "-e", "e")
+    assert status == 0
+    assert not asking & modules
+    assert not heavy(modules)
+    status, modules = loaded(tmp_path, "without.yaml", "-e", "e")
+    assert status == 0
+    assert {name for name in modules if name.startswith(mine)} == {f"{mine}hosts", f"{mine}presets"}

@@ -23,8 +23,8 @@ from runner.values import Secret
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.auth.oauth2.fresh import Keeper
+    from runner.auth.oauth2.outside import Outside, Prover
     from runner.auth.oauth2.provider import Metadata, Provider
-    from runner.auth.oauth2.token_request import Outside, Prover
 
 Send = Callable[[Call], Response]
 Told = Callable[[StepResult], None]
@@ -73,10 +73,10 @@ def credentials(assembly: Assembly, send: Send) -> Callable[[AuthSpec, Scope, To
 
         if spec.scheme != "oauth2":
             return auth.make(spec, scope, kept)
-        from runner.auth import oauth2  # late: of this one scheme
+        from runner.auth.oauth2.bearer import Bearer  # late: of this one scheme
 
         found = provider(assembly, spec, scope)
-        return oauth2.Bearer(found, keeper(assembly, found, send, told, provers=provers))
+        return Bearer(found, keeper(assembly, found, send, told, provers=provers))
 
     return given
 
@@ -195,7 +195,7 @@ def asking(
     assembly: Assembly, found: Provider, send: Send, told: Told, provers: dict[str, Prover] | None = None
 ) -> Outside:
     """The outside world of a provider's requests: policy judges each before it is sent."""
-    from runner.auth.oauth2.token_request import Outside  # late: of this one scheme
+    from runner.auth.oauth2.outside import Outside  # late: of this one scheme
 
     def allowed(call: Call) -> Response:
         assembly.policy.check(call)

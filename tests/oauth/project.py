@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.auth.oauth2.fresh import Keeper
+from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
-from runner.auth.oauth2.token_request import Outside
 from runner.cli import assemble, outside
 from runner.cli.assemble import Assembly, Given
 from runner.collection import AuthSpec, Variable

@@ -1,5 +1,6 @@
 """OAuth 2.0 (RFC 6749): a provider is declared once, in the environment; its tokens are got, kept and renewed by themselves.
 
+bearer                 a request's access token
 presets hosts          what is known of each provider; which hosts that names
 provider               a provider ready to be asked
 client_authentication  how the client proves itself
@@ -11,90 +12,9 @@ discovery              what an issuer publishes of itself
 dpop                   tokens bound to a key
 revocation             a token ended
 introspection          what a token is
-token_request          one request to a token endpoint
+token_request outside  one request to a token endpoint, and the world that it needs
 tokens                 what it answers
 fresh                  one token for everybody, never asked for twice
 refusals               why there is no token
 budget recovery        how often it may be asked; what a process that died had got
 """
-
-from __future__ import annotations
-
-from runner.auth.header import Header
-from runner.auth.oauth2.fresh import Keeper
-from runner.auth.oauth2.provider import Provider
-from runner.auth.signed import joined, with_header
-from runner.exchange import Call, Response, Unreadable, header_values
-from runner.values import Secret
-
-
-class Bearer:
-    """The credentials.Auth of a provider's access token: fresh before it is sent, renewed once when it is refused."""
-
-    def __init__(self, provider: Provider, keeper: Keeper) -> None:
-        self._provider = provider
-        self._keeper = keeper
-        self._token: Secret | None = None
-        self._renewed = False
-        self._challenged = False
-
-    def prepare(self) -> None:
-        self._take(None)
-
-    def sign(self, call: Call) -> Call:
-        assert self._token is not None, "prepare comes first"
-        name, prefix = self._provider.header
-        prover = self._keeper.outside.prover
-        if prover is not None:
-            prefix = "DPoP"  # RFC 9449, 7.1
-            call = with_header(call, "DPoP", prover.proof(call.method, call.url, self._token), self._provider.location)
-        return Header(name, joined(prefix, self._token), self._provider.location, (self._token,)).sign(call)
-
-    def again(self, call: Call, response: Response) -> str | None:
-        prover = self._keeper.outside.prover
-        if prover is not None and prover.learn(call.url, response) and not self._challenged:
-            self._challenged = True
-            return "challenge"
-        if self._renewed or not is_dead(self._provider, response):
-            return None
-        self._renewed = True
-        self._take(self._token)
-        return "renewed"
-
-    def _take(self, refused: Secret | None) -> None:
-        value = self._keeper.access(refused=refused).value
-        assert isinstance(value, Secret)
-        self._token = value
-
-
-def is_dead(provider: Provider, response: Response) -> bool:
-    """Whether `response` says that the access token is no longer good: by a code of the provider's own, else by 401.
-
-    RFC 6750, 3.1: `invalid_token` with 401 is worth a new token; `insufficient_scope` is not.
-    """
-    code = _code(response)
-    if code in provider.preset.alive:
-        return False
-    if code in provider.preset.dead:
-        return True
-    if response.status != 401:
-        return False
-    return not any("insufficient_scope" in value for value in header_values(response.headers, "www-authenticate"))
-
-
-def _code(response: Response) -> str:
-    """The `code` or `error` at the top of a JSON answer, or in the first of a list (Salesforce); empty without one."""
-    if not isinstance(response.content, bytes):
-        return ""
-    try:
-        body = response.json
-    except Unreadable:
-        return ""
-    if isinstance(body, list) and body:
-        body = body[0]
-    if not isinstance(body, dict):
-        return ""
-    found = next(
-        (body[name] for name in ("code", "errorCode", "category", "error") if isinstance(body.get(name), str)), ""
-    )
-    return found if isinstance(found, str) else ""

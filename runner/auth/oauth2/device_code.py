@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from runner.auth.oauth2 import client_authentication, grants
 from runner.auth.oauth2.fresh import Keeper
+from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
-from runner.auth.oauth2.token_request import Outside, post
+from runner.auth.oauth2.token_request import post
 from runner.auth.oauth2.tokens import Refused, members, refusal
 from runner.errors import CredentialsError, NetworkError, Problem
 from runner.quantities import show_seconds

@@ -11,15 +11,18 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from runner.auth.oauth2 import budget, grants, recovery, tokens
+from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
-from runner.auth.oauth2.token_request import Asked, Outside, ask
-from runner.auth.oauth2.tokens import Tokens
 from runner.errors import CredentialsError, InputError, Problem
 from runner.exchange import Call, Journal
 from runner.quantities import show_seconds
 from runner.scope import Captured
 from runner.values import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.auth.oauth2 import grants
+    from runner.auth.oauth2.tokens import Tokens
 
 # A budget that is used up is waited for when that is short; else it is told when the next token can be had.
 PATIENCE = 30.0
@@ -120,6 +123,8 @@ class Keeper:
         flight.drop()
 
     def _new(self, flight: Flight) -> Captured:
+        from runner.auth.oauth2 import grants  # late, as all that asking needs: most runs find a token that is good
+
         provider = self.provider
         refresh = provider.kept(provider.tokens.refresh)
         if refresh is not None:
@@ -139,6 +144,8 @@ class Keeper:
         self, flight: Flight, parameters: grants.Parameters, endpoint: str = "token", counts: bool = True
     ) -> Captured:
         """Ask within the budget; the journal is open from before the request until its answer is kept."""
+        from runner.auth.oauth2.token_request import Asked, ask  # late: most runs find a token that is good
+
         if counts:
             self._afford(flight)
             flight.note(self.outside.now())
@@ -151,6 +158,8 @@ class Keeper:
         return self._keep(flight, found, self.outside.now())
 
     def _afford(self, flight: Flight) -> None:
+        from runner.auth.oauth2 import budget  # late: most runs find a token that is good
+
         wait = budget.wait(flight.issued(), self.provider.budget, self.outside.now())
         if not wait:
             return
@@ -175,7 +184,8 @@ class Keeper:
     def _learn(self, values: Mapping[str, Captured]) -> None:
         """Take over what is kept: under the lock it is the truth, whatever a clock says of its age."""
         names = self.provider.tokens
-        ours = {names.access, names.refresh, names.id, *(name for _, name in self.provider.preset.more)}
+        more = (*(name for _, name in self.provider.preset.more), *self.provider.kept_with)
+        ours = {names.access, names.refresh, names.id, *more}
         for name, captured in values.items():
             if name in ours:
                 self.learn(name, captured)
@@ -203,8 +213,12 @@ def _marked(values: Mapping[str, Captured], seed: Callable[[str], str | None]) -
 def _in_journal(provider: Provider, flight: Flight) -> tuple[Tokens, float] | None:
     """The tokens of the answer in the journal, and when it came."""
     left = flight.left_behind()
-    response = recovery.response(left[0]) if left else None
-    if left is None or response is None:
+    if left is None:
+        return None
+    from runner.auth.oauth2 import recovery, tokens  # late: few processes die
+
+    response = recovery.response(left[0])
+    if response is None:
         return None
     try:
         return tokens.read(provider, Call("POST", ""), response), left[1]

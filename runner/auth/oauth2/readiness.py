@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from runner import tree
-from runner.auth.oauth2 import client_authentication, grants
 from runner.auth.oauth2.fresh import no_token
 from runner.auth.oauth2.provider import Provider
 from runner.environment import ProviderSpec, SecretSpec
@@ -77,6 +76,8 @@ def ready(
 
 def _could_ask(provider: Provider, refreshing: bool) -> None:
     """Make what would prove the client, and what an unattended grant would send. Raises InputError for what is missing."""
+    from runner.auth.oauth2 import client_authentication, grants  # late: most runs find a token that is good
+
     client_authentication.proof(provider)
     if provider.dpop:
         from runner.auth import jws  # late: of bound tokens alone

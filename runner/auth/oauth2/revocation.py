@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from runner.auth.oauth2 import client_authentication
+from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
-from runner.auth.oauth2.token_request import Outside, post
+from runner.auth.oauth2.token_request import post
 from runner.auth.oauth2.tokens import members, refusal
 from runner.values import Secret
 

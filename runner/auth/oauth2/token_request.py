@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 from urllib.parse import quote_plus
 
 from runner import errors
 from runner.auth.oauth2 import client_authentication, tokens
 from runner.auth.oauth2.client_authentication import Proof
+from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
 from runner.auth.oauth2.tokens import Tokens
 from runner.errors import NetworkError, ZrunError
@@ -21,28 +21,6 @@ TIMEOUT = 30.0
 # A request of which no byte was sent may be sent again; one that may have arrived never is: a code is good once, and so is
 # a refresh token that rotates.
 _TRIES, _PAUSE = 3, 0.3
-
-
-class Prover(Protocol):
-    """What binds tokens to a key; see dpop.Prover."""
-
-    def proof(self, method: str, url: str, token: Secret | None = None) -> str: ...
-    def learn(self, url: str, response: Response) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Outside:
-    """The outside world, as token requests need it.
-
-    `send` raises NetworkError, and PolicyError for a secret that may not go there. `told` hears of each request as a step.
-    `prover` binds tokens to a key (dpop.Prover); None: they are not bound.
-    """
-
-    send: Callable[[Call], Response]
-    now: Callable[[], float]
-    sleep: Callable[[float], None]
-    told: Callable[[StepResult], None] = lambda _: None
-    prover: Prover | None = None
 
 
 @dataclass(frozen=True)
