@@ -17,8 +17,9 @@ from runner.values import Missing, Secret, Value, to_text
 # Grants that no person is needed for: a token can be had at any time.
 UNATTENDED = frozenset(("client_credentials", "password", "jwt-bearer", "token-exchange"))
 REFRESH_BEFORE = 300.0
-_PLACE = re.compile(r"\{([a-z-]+)\}")
-_BUDGET = re.compile(r"(\d+)\s+in\s+(.+)")
+# Compiled when they are needed: few runs ask for a token.
+_PLACE = r"\{([a-z-]+)\}"
+_BUDGET = r"(\d+)\s+in\s+(.+)"
 
 
 @record
@@ -162,7 +163,7 @@ class Provider:
         written = self.settings.plain("budget")
         if not written:
             return None
-        match = _BUDGET.fullmatch(written.strip())
+        match = re.fullmatch(_BUDGET, written.strip())
         within = seconds(match[2]) if match else None
         if match is None or not within or not int(match[1]):
             raise self.settings.wrong("budget", "`budget` is not a number of tokens in a time", "write it as 10 in 10m")
@@ -245,7 +246,7 @@ class Provider:
                 raise self.wrong(f"the provider `{self.name}` needs `{name}`, a variable that is no secret", hint)
             return found.rstrip("/")
 
-        return _PLACE.sub(setting, address)
+        return re.sub(_PLACE, setting, address) if "{" in address else address
 
 
 class _With:
