@@ -1,15 +1,14 @@
-"""What was fetched of issuers and what binds tokens to this machine, by environment: `ROOT/.zrun/oauth2/ENVIRONMENT/`."""
+"""What issuers publish of themselves, kept for a while: `ROOT/.zrun/oauth2/ENVIRONMENT/`."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from runner.errors import InputError, Problem
+from runner.errors import InputError
 from runner.files.state import State, file_name
 
 
@@ -32,40 +31,19 @@ class Published:
         path = self._path(issuer)
         with suppress(OSError, InputError):
             self._state.make_private(path.parent)
-            new = _new_file(path, json.dumps({"document": document, "at": at}).encode())
+            new = new_file(path, json.dumps({"document": document, "at": at}).encode())
             new.replace(path)
 
     def _path(self, issuer: str) -> Path:
-        return _folder(self._state) / f"{file_name(issuer)}.json"
+        return folder(self._state) / f"{file_name(issuer)}.json"
 
 
-def key(state: State, provider: str, make: Callable[[], bytes]) -> str:
-    """The key that binds the tokens of `provider`, as PEM; made at first, by one of those who ask at the same time.
-
-    Raises InputError when it can be neither read nor made.
-    """
-    path = _folder(state) / f"{file_name(provider)}.pem"
-    try:
-        if not path.exists():
-            state.make_private(path.parent)
-            new = _new_file(path, make())
-            try:
-                os.link(new, path)  # not `replace`: who comes second takes the key of the first
-            except FileExistsError:
-                pass
-            finally:
-                new.unlink()
-        return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"the key of `{provider}` in .zrun/oauth2 cannot be kept: {error}"
-        raise InputError(Problem(message, None, "make .zrun/oauth2 writable, and free some space")) from None
-
-
-def _folder(state: State) -> Path:
+def folder(state: State) -> Path:
+    """Where what belongs to an environment's providers is, tokens apart."""
     return state.path.parent.parent / "oauth2" / state.path.stem
 
 
-def _new_file(path: Path, content: bytes) -> Path:
+def new_file(path: Path, content: bytes) -> Path:
     """A file beside `path`, for its owner alone, whole and on disk. Raises OSError."""
     new = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
