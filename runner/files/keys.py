@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 
 from runner.errors import InputError, Problem
-from runner.files.published import folder, new_file
+from runner.files import durable
+from runner.files.published import folder
 from runner.files.state import State, file_name
 
 
@@ -19,7 +20,7 @@ def key(state: State, provider: str, make: Callable[[], bytes]) -> str:
     try:
         if not path.exists():
             state.make_private(path.parent)
-            new = new_file(path, make())
+            new = durable.temporary(path, make())
             try:
                 os.link(new, path)  # not `replace`: who comes second takes the key of the first
             except FileExistsError:

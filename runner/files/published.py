@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import InputError
+from runner.files import durable
 from runner.files.state import State, file_name
 
 
@@ -31,8 +30,7 @@ class Published:
         path = self._path(issuer)
         with suppress(OSError, InputError):
             self._state.make_private(path.parent)
-            new = new_file(path, json.dumps({"document": document, "at": at}).encode())
-            new.replace(path)
+            durable.replace(path, json.dumps({"document": document, "at": at}).encode())
 
     def _path(self, issuer: str) -> Path:
         return folder(self._state) / f"{file_name(issuer)}.json"
@@ -41,14 +39,3 @@ class Published:
 def folder(state: State) -> Path:
     """Where what belongs to an environment's providers is, tokens apart."""
     return state.path.parent.parent / "oauth2" / state.path.stem
-
-
-def new_file(path: Path, content: bytes) -> Path:
-    """A file beside `path`, for its owner alone, whole and on disk. Raises OSError."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 
 import pytest
 
@@ -144,6 +144,28 @@ def test_basic_form_encodes_both_parts(tmp_path: Path, client_id: str, secret: s
     parts = base64.b64decode(encoded).decode("ascii").split(":")
     assert [unquote_plus(part) for part in parts] == [client_id, secret]
     assert {mark.reveal() for mark in proof.secrets} == {client_id, secret, encoded}
+
+
+def test_what_is_asked_for_beside_the_grant(tmp_path: Path, server: Server) -> None:
+    settings = "client-id: x, client-auth: none, grant: client_credentials"
+    settings += ", scopes: 'read write, admin', token-params: {n: [1, 2]}"
+    targets = "resource: [https://a.example/1, https://a.example/2], audience: [https://b.example, https://c.example]"
+    text = f"variables: {{api: {server.url}/echo}}\noauth2: {{p: {{{settings}, {targets}, token-url: {server.url}/token}}}}\n"
+    write(tmp_path, e__env=text, c="auth: {oauth2: p}\nrequests:\n  a: {get: <<api>>}\n")
+    done = zrun(tmp_path, "c.yaml", "-e", "e")
+    assert done.status == 0, done.out + done.err
+    assert parse_qsl(server.bodies[0].decode()) == [
+        ("client_id", "x"),
+        ("grant_type", "client_credentials"),
+        ("scope", "read write admin"),
+        ("audience", "https://b.example"),
+        ("audience", "https://c.example"),
+        ("resource", "https://a.example/1"),
+        ("resource", "https://a.example/2"),
+        ("n", "1"),
+        ("n", "2"),
+    ]
+    assert server.headers[0]["accept"] == "application/json"
 
 
 def answered(body: str, status: int = 400) -> Response:

@@ -77,6 +77,10 @@ class Opened:
     outside: Outside
     told: list[StepResult]
 
+    def renew(self) -> None:
+        """As after an API has refused the token that is kept."""
+        self.keeper.access(refused=self.provider.kept(self.provider.tokens.access))
+
 
 @contextmanager
 def opened(folder: Path, name: str = "server") -> Iterator[Opened]:

@@ -56,7 +56,7 @@ def test_a_login_and_its_renewal_are_bound_to_the_same_key(tmp_path: Path, rig: 
         begun = authorization_code.begin(it.provider, "http://127.0.0.1:9/callback", it.outside.now())
         answer = authorization_code.pasted(browser.authorize(begun.url))
         authorization_code.exchange(it.keeper, begun, answer)
-        it.keeper.access(min_ttl=7200)
+        it.renew()
         token = it.keeper.access()
     assert daily(tmp_path).status == 0
     stolen = token.value.reveal()  # type: ignore[union-attr]

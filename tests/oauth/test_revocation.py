@@ -109,5 +109,5 @@ oauth2: {{zoho: {{preset: zoho}}}}
             for _ in range(2):
                 revocation.revoke(it.provider, refresh, "refresh_token", it.outside)
             with pytest.raises(CredentialsError, match="invalid_code: the refresh token is not accepted") as refused:
-                it.keeper.access(min_ttl=7200)
+                it.renew()
             assert "zrun login -e ENV" in str(refused.value)
