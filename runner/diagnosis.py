@@ -9,21 +9,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from runner import data_centres
 from runner.errors import Location, Problem
 from runner.exchange import Call, Response, Unreadable
-
-# The accounts servers of Zoho's data centres, and the API console where their clients are made.
-DATA_CENTRES = {
-    "accounts.zoho.com": ("US", "api-console.zoho.com"),
-    "accounts.zoho.eu": ("EU", "api-console.zoho.eu"),
-    "accounts.zoho.in": ("IN", "api-console.zoho.in"),
-    "accounts.zoho.com.au": ("AU", "api-console.zoho.com.au"),
-    "accounts.zoho.jp": ("JP", "api-console.zoho.jp"),
-    "accounts.zoho.com.cn": ("CN", ""),
-    "accounts.zohocloud.ca": ("CA", "api-console.zohocloud.ca"),
-    "accounts.zoho.sa": ("SA", "api-console.zoho.sa"),
-    "accounts.zoho.uk": ("UK", ""),
-}
 
 _DATA_CENTRE = (
     "most likely the client was made in another data centre than {where}: accounts-domain in the environment must be that "
@@ -116,5 +104,6 @@ def _codes(response: Response) -> dict[str, str]:
 def _data_centre(call: Call) -> tuple[str, str]:
     """The data centre that `call` went to, in words, and the API console that belongs to it."""
     host = urlsplit(call.url).hostname or ""
-    name, console = DATA_CENTRES.get(host, (None, ""))
-    return (f"{host} ({name})" if name else host), (f", here {console}" if console else "")
+    centre = data_centres.of_accounts(host)
+    console = centre.console if centre else None
+    return (f"{host} ({centre.name})" if centre else host), (f", here {console}" if console else "")

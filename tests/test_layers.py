@@ -38,6 +38,7 @@ LAYERS: dict[str, int] = {
     "preflight": 3,
     "render": 3,
     "policy": 3,
+    "data_centres": 3,
     "diagnosis": 3,
     "results": 3,
     "credentials": 3,

@@ -148,6 +148,20 @@ def _revoked(done: bool) -> Answer:
     return Answer(200, {"status": "success"}) if done else Answer(400, {"error": "invalid_token"})
 
 
+def _introspect(turn: Turn, asked: Asked) -> Answer:
+    """RFC 7662. Zoho's discovery document names this endpoint; its pages do not show the answer, so the RFC's is given."""
+    try:
+        client = _client(turn, asked)
+    except Refused as refused:
+        return Answer(401, {"error": str(refused)})
+    found = tokens.looked_at(turn, asked.parameters.get("token", ""), client) if asked.method == "POST" else None
+    if found is None:
+        return Answer(200, {"active": False})
+    scope, expires = found
+    more = {} if expires is None else {"exp": int(expires)}
+    return Answer(200, {"active": True, "scope": scope.replace(",", " "), "client_id": client.id, **more})
+
+
 def _server_info(turn: Turn, _asked: Asked) -> Answer:
     # Only this server: a client that follows the list must not carry what it holds to the real Zoho.
     return Answer(200, {"result": "success", "locations": {turn.data_center: turn.url}})
@@ -158,5 +172,6 @@ _ENDPOINTS: dict[str, Callable[[Turn, Asked], Answer]] = {
     "/oauth/v2/auth": _authorize,
     "/oauth/v2/token/revoke": _revoke,
     "/oauth/v2/revoke/token": _revoke_by_client,
+    "/oauth/v2/introspect": _introspect,
     "/oauth/serverinfo": _server_info,
 }

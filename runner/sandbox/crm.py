@@ -68,7 +68,7 @@ def _route(path: str) -> tuple[dict[str, tuple[str, _Handler]], dict[str, str]] 
 def _allows(granted: frozenset[str], needed: str) -> bool:
     """Whether the granted scopes hold the needed one: itself, ALL in place of its operation, or that of a wider group."""
     *group, operation = needed.lower().split(".")
-    operations = {operation, "all"} | ({"write"} if operation in ("create", "update") else set())
+    operations = {operation, "all"} | ({"write"} if operation in ("create", "update", "delete") else set())
     return any(
         ".".join([*group[:length], each]) in granted for length in range(2, len(group) + 1) for each in operations
     )

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from runner.errors import InputError, Problem
-from runner.sandbox import accounts, console, crm, tokens
+from runner.sandbox import accounts, console, crm, times, tokens
 from runner.sandbox.messages import Answer, Asked
 from runner.sandbox.store import Store, Turn
 
@@ -194,7 +195,8 @@ class _App:
             answer = handler(turn, asked)
             if asked.path != "/" and not asked.path.startswith("/_sandbox"):
                 turn.log(asked.method, asked.path, answer.status)
-        return answer
+            # The time by the sandbox's own clock (RFC 9110, 6.6.1), so that a skewed one can be played.
+            return replace(answer, headers=(("Date", times.http_date(turn.now)), *answer.headers))
 
 
 def _answer(turn: Turn, asked: Asked) -> Answer:

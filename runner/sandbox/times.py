@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 
 
 def text(epoch: float) -> str:
@@ -20,3 +20,8 @@ def seconds(written: str) -> float | None:
         except (ValueError, OverflowError):
             continue
     return None
+
+
+def http_date(epoch: float) -> str:
+    """An HTTP date (RFC 9110, 5.6.7)."""
+    return formatdate(epoch, usegmt=True)

@@ -173,6 +173,19 @@ def access_scope(turn: Turn, token: str) -> frozenset[str] | None:
     return frozenset(row[0].lower().split(",")) if row else None
 
 
+def looked_at(turn: Turn, token: str, of: Client) -> tuple[str, float | None] | None:
+    """The scope of a live token of that client, and when it expires; None when it is none. A refresh token never does."""
+    row = turn.db.execute(
+        "SELECT scope, expires FROM access WHERE token = ? AND client = ? AND live = 1 AND expires > ?",
+        (token, of.id, turn.now),
+    ).fetchone()
+    if row is None:
+        row = turn.db.execute(
+            "SELECT scope, NULL FROM refresh WHERE token = ? AND client = ?", (token, of.id)
+        ).fetchone()
+    return (row[0], row[1]) if row else None
+
+
 def revoke(turn: Turn, token: str, of: Client | None = None) -> bool:
     """End a refresh token with its access tokens, or one access token; False when it is neither (or not of `of`)."""
     for table in ("refresh", "access WHERE live = 1"):
