@@ -23,7 +23,8 @@ _GRANT = (
 )
 _REFRESH = (
     "the refresh token is revoked, was replaced by a newer one (20 a user), or belongs to another data centre than {where}: "
-    "drop it with `zrun env NAME --forget refresh-token` and exchange a new grant token"
+    "`zrun login` gets a new one (a collection's own exchange runs once this one is dropped: `zrun env NAME --forget "
+    "refresh-token`); `zrun doctor` tells which it is, as far as that can be told"
 )
 
 # error code of a token endpoint -> (what it means, what to do next); RFC 6749, 5.2 and Zoho's own words.

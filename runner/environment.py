@@ -52,11 +52,12 @@ class SecretSpec:
 
 @record
 class TokenNames:
-    """The variables that hold a provider's tokens."""
+    """The variables that hold a provider's tokens, and the scope that they were granted."""
 
     access: str = "access-token"
     refresh: str = "refresh-token"
     id: str = "id-token"
+    scope: str = "token-scope"
 
     def all(self) -> tuple[str, str, str]:
         return self.access, self.refresh, self.id

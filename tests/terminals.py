@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tests.commands import environment
@@ -18,6 +19,8 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, "-m", "runner", *sys.argv[1:]])
 """
+# What to type: a text, or what makes one of the screen so far.
+Answer = str | Callable[[str], str]
 
 
 def at_a_terminal(folder: Path, arguments: list[str], answers: dict[str, str], **variables: str) -> tuple[int, str]:
@@ -25,6 +28,34 @@ def at_a_terminal(folder: Path, arguments: list[str], answers: dict[str, str], *
 
     An answer that is a control character is typed as it is (Ctrl-C is \\x03); any other is ended with Return.
     """
+    pending = dict(answers)
+
+    def typed(screen: str) -> Iterator[str]:
+        for question in [q for q in pending if q in screen]:
+            yield pending.pop(question)
+
+    return _run(folder, arguments, typed, variables)
+
+
+def in_turn(
+    folder: Path, arguments: list[str], answers: Iterable[tuple[str, Answer]], **variables: str
+) -> tuple[int, str]:
+    """As at_a_terminal, for questions that come again: each answer is given once its question has come, in this order."""
+    pending, seen = list(answers), 0
+
+    def typed(screen: str) -> Iterator[str]:
+        nonlocal seen
+        if pending and (found := screen.find(pending[0][0], seen)) >= 0:
+            question, answer = pending.pop(0)
+            seen = found + len(question)
+            yield answer if isinstance(answer, str) else answer(screen)
+
+    return _run(folder, arguments, typed, variables)
+
+
+def _run(
+    folder: Path, arguments: list[str], typed: Callable[[str], Iterator[str]], variables: dict[str, str]
+) -> tuple[int, str]:
     terminal, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-c", _OWN_TERMINAL, *arguments],
@@ -36,7 +67,7 @@ def at_a_terminal(folder: Path, arguments: list[str], answers: dict[str, str], *
         start_new_session=True,
     )
     os.close(theirs)
-    screen, pending, deadline = "", dict(answers), time.monotonic() + 30
+    screen, deadline = "", time.monotonic() + 60
     try:
         while time.monotonic() < deadline:
             if select.select([terminal], [], [], 0.1)[0]:
@@ -47,8 +78,7 @@ def at_a_terminal(folder: Path, arguments: list[str], answers: dict[str, str], *
                 if not chunk:
                     break
                 screen += chunk.decode("utf-8", "replace")
-            for question in [q for q in pending if q in screen]:
-                answer = pending.pop(question)
+            for answer in typed(screen):
                 os.write(terminal, (answer if answer in ("\x03", "\x04") else answer + "\n").encode())
         status = child.wait(timeout=30)
     finally:

@@ -148,6 +148,7 @@ REVEALED = {
     "cli.dry": 2,
     "cli.outside": 1,
     "expressions.evaluation": 1,
+    "files.refresh_tokens": 3,
     "files.state": 1,
     "judgement": 1,
     "paths": 1,

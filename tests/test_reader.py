@@ -369,7 +369,7 @@ def test_every_field_has_words_for_an_editor() -> None:
 _EXAMPLE = re.compile(r"^```yaml( environment)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["docs/format.md", "docs/oauth2.md", "docs/secrets.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/format.md", "docs/login.md", "docs/oauth2.md", "docs/secrets.md", "README.md"])
 def test_the_examples_of_the_documentation_are_read(tmp_path: Path, page: str) -> None:
     (tmp_path / "common.yaml").write_text("name: common\n", "utf-8")
     examples = _EXAMPLE.findall((ROOT / page).read_text("utf-8"))

@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "vars": ("runner.cli.variables", "show each variable's value and where it comes from"),
     "env": ("runner.cli.env", "show or forget the values that runs have captured for an environment"),
     "trust": ("runner.cli.trust", "let the commands of an environment's files run, to get secrets"),
+    "login": ("runner.cli.login", "log in to an OAuth 2.0 provider: by self client, browser or device"),
+    "doctor": ("runner.cli.doctor", "find out whether the credential is alive, and if not, why"),
     "schema": ("runner.cli.schema", "print the JSON Schema of a collection or an environment"),
     "init": ("runner.cli.init", "make a new project that runs at once"),
     "sandbox": ("runner.cli.sandbox", "serve the Zoho sandbox until stopped"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from runner import preflight, tree
 from runner.cli.assemble import Assembly
@@ -17,7 +17,7 @@ from runner.lookup import NoValue
 from runner.plan import Plan
 from runner.preflight import Findings
 from runner.results import StepResult
-from runner.scope import Scope
+from runner.scope import Captured, Scope
 from runner.values import Secret
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runner.auth.oauth2.fresh import Keeper
     from runner.auth.oauth2.outside import Outside, Prover
     from runner.auth.oauth2.provider import Metadata, Provider
+    from runner.files.refresh_tokens import RefreshTokens
 
 Send = Callable[[Call], Response]
 Told = Callable[[StepResult], None]
@@ -55,7 +56,7 @@ def network(
 
     with Transport(
         tls=assembly.environment.tls if assembly.environment else Tls(),
-        proxy=_proxy(assembly),
+        proxy=proxy(assembly),
         may_send=lambda url, call: assembly.policy.may_send(url, call),
         progress=progress,
     ) as transport:
@@ -152,7 +153,7 @@ def provider(assembly: Assembly, spec: AuthSpec, scope: Scope) -> Provider:
         place = spec.settings["provider"].location
         hint = did_you_mean(name, declared, _how_to_declare(name, assembly))
         raise InputError(Problem(f"no OAuth 2.0 provider `{name}` is declared", place, hint))
-    return Provider(declared[name], assembly.scope, _discovery(assembly, None))
+    return Provider(declared[name], assembly.scope, discovery(assembly, None))
 
 
 def _how_to_declare(name: str, assembly: Assembly) -> str:
@@ -179,13 +180,22 @@ def keeper(
     from runner.files.flights import Flights  # late: of this one scheme
 
     assert assembly.state is not None, "a provider is declared by an environment, and an environment has a state"
-    found = found.discovering(_discovery(assembly, send))
+    found = discovering(assembly, found, send)
+
+    def learn(name: str, captured: Captured) -> None:
+        assembly.scope.capture(name, captured)
+        if name == found.tokens.refresh and isinstance(captured.value, Secret):
+            counted = refresh_tokens(assembly, found)
+            if counted is not None:
+                with suppress(InputError):  # the token is kept; its count is for a warning alone
+                    counted.note(captured.value, captured.at)
+
     return fresh.Keeper(
         found,
         Flights(assembly.state),
         asking(assembly, found, send, told, provers),
         assembly.sources.captured.get,
-        assembly.scope.capture,
+        learn,
         assembly.scope.seed,
         fresh.PATIENCE if patience is None else patience,
     )
@@ -207,6 +217,11 @@ def asking(
     return Outside(allowed, assembly.now, time.sleep, told, prover)
 
 
+def discovering(assembly: Assembly, found: Provider, send: Send) -> Provider:
+    """The provider, which asks its issuer for what is not known of it."""
+    return found.discovering(discovery(assembly, send))
+
+
 def _prover(assembly: Assembly, found: Provider, provers: dict[str, Prover]) -> Prover:
     from runner.auth import jws  # late: of bound tokens alone
     from runner.auth.oauth2 import dpop  # late: of bound tokens alone
@@ -220,11 +235,11 @@ def _prover(assembly: Assembly, found: Provider, provers: dict[str, Prover]) -> 
     return provers[found.name]
 
 
-def _discovery(assembly: Assembly, send: Send | None) -> Callable[[str, Location], Metadata | None]:
+def discovery(assembly: Assembly, send: Send | None) -> Callable[[str, Location], Metadata | None]:
     """What finds out what an issuer publishes: by asking when `send` is given, else what is kept of it."""
 
     def found(issuer: str, place: Location) -> Metadata | None:
-        from runner.auth.oauth2 import discovery  # late: few providers are discovered
+        from runner.auth.oauth2 import discovery as published_by  # late: few providers are discovered
         from runner.files.published import Published  # late: few providers are discovered
 
         state = assembly.state
@@ -235,13 +250,24 @@ def _discovery(assembly: Assembly, send: Send | None) -> Callable[[str, Location
             assembly.policy.check(Call("POST", endpoint, secrets=marks, location=place))
 
         if send is None:
-            return discovery.kept(issuer, Published(state), judge, assembly.now(), place)
-        return discovery.fetched(issuer, Published(state), judge, send, assembly.now, place)
+            return published_by.kept(issuer, Published(state), judge, assembly.now(), place)
+        return published_by.fetched(issuer, Published(state), judge, send, assembly.now, place)
 
     return found
 
 
-def _proxy(assembly: Assembly) -> str | None:
+def refresh_tokens(assembly: Assembly, found: Provider) -> RefreshTokens | None:
+    """The count of the refresh tokens that this client was given; None where the provider sets no bound to them."""
+    if found.preset.refresh_tokens is None or assembly.state is None:
+        return None
+    from urllib.parse import urlsplit  # late: beside its one use
+
+    from runner.files.refresh_tokens import RefreshTokens  # late: of one provider
+
+    return RefreshTokens(assembly.state, found.client_id, urlsplit(found.url("token") or "").hostname or "")
+
+
+def proxy(assembly: Assembly) -> str | None:
     """The address of the environment's proxy, with the credentials that it may hold."""
     environment = assembly.environment
     if environment is None or environment.proxy is None:

@@ -83,7 +83,7 @@ def read_providers(node: Node | None, form: Form) -> Iterator[ProviderSpec]:
 
 def _token_names(prefix: str) -> TokenNames:
     before = f"{prefix}-" if prefix else ""
-    return TokenNames(f"{before}access-token", f"{before}refresh-token", f"{before}id-token")
+    return TokenNames(f"{before}access-token", f"{before}refresh-token", f"{before}id-token", f"{before}token-scope")
 
 
 def _settings(node: Node, known: Fields, what: str, form: Form) -> dict[str, Variable]:

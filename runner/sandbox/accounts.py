@@ -87,7 +87,8 @@ def _terms(turn: Turn, granted: Granted) -> dict[str, object]:
     lifetime: dict[str, object] = {"expires_in": granted.lifetime}
     if turn.setting("expires_in_unit") == "ms":
         lifetime = {"expires_in_sec": granted.lifetime, "expires_in": granted.lifetime * 1000}
-    return {"api_domain": turn.url, "token_type": "Bearer", **lifetime}
+    scope = {"scope": granted.scope.replace(",", " ")} if turn.setting("scope_in_answer") == 1 else {}
+    return {"api_domain": turn.url, "token_type": "Bearer", **scope, **lifetime}
 
 
 _GRANTS: dict[str, Callable[[Turn, Client, dict[str, str]], dict[str, object]]] = {
@@ -150,6 +151,8 @@ def _revoked(done: bool) -> Answer:
 
 def _introspect(turn: Turn, asked: Asked) -> Answer:
     """RFC 7662. Zoho's discovery document names this endpoint; its pages do not show the answer, so the RFC's is given."""
+    if turn.setting("introspection") != 1:
+        return Answer(404, {"error": "not found"})
     try:
         client = _client(turn, asked)
     except Refused as refused:

@@ -99,6 +99,8 @@ def _fits(name: str, value: object) -> bool:
     match name:
         case "throttle_status":
             return value in (200, 400)
+        case "scope_in_answer" | "introspection":
+            return value in (0, 1)
         case "expires_in_unit":
             return value in ("s", "ms")
         case "token_lifetime":

@@ -47,6 +47,8 @@ _TABLES = ("setting", "client", "code", "refresh", "access", "record", "credit",
 SWITCHES: dict[str, tuple[object, str]] = {
     "throttle_status": (400, "200 or 400: of Access Denied, where Zoho's page and its users disagree"),
     "expires_in_unit": ("s", "`s`, or `ms` as clients from before the change of unit have it"),
+    "introspection": (1, "0 when the endpoint is not there, 1 when it answers as RFC 7662 says; Zoho shows neither"),
+    "scope_in_answer": (0, "1 when token answers name the granted scope, which Zoho's pages do not show; else 0"),
     "token_lifetime": (3600, "seconds, from 1 to 86400"),
     "credits": (None, "API calls in 24 hours, or null for no limit"),
     "concurrency": (None, "API calls at a time, or null for no limit"),

@@ -45,6 +45,7 @@ class Granted:
 
     access: str
     lifetime: int  # seconds
+    scope: str
     refresh: str | None = None
 
 
@@ -119,7 +120,7 @@ def exchange(turn: Turn, of: Client, code: str) -> Granted:
     scope, offline = row
     refresh = _new_refresh(turn, of, scope) if offline else None
     granted = new_access(turn, of, scope, refresh)
-    return Granted(granted.access, granted.lifetime, refresh)
+    return Granted(granted.access, granted.lifetime, scope, refresh)
 
 
 def _new_refresh(turn: Turn, of: Client, scope: str) -> str:
@@ -160,7 +161,7 @@ def new_access(turn: Turn, of: Client, scope: str, refresh: str | None = None) -
         " AND expires > ? ORDER BY number DESC LIMIT -1 OFFSET ?)",
         (refresh, turn.now, LIVE_ACCESS),
     )
-    return Granted(token, lifetime)
+    return Granted(token, lifetime, scope)
 
 
 def access_scope(turn: Turn, token: str) -> frozenset[str] | None:

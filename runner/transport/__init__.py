@@ -91,6 +91,10 @@ class Transport:
         finally:
             self._clock.deadline = self._clock.journal = None
 
+    def proxy_for(self, url: str) -> tuple[str, Headers] | None:
+        """The proxy by which `url` is reached, without user and password, and the header fields for it; None: directly."""
+        return self._clients.proxy_for(url)
+
     def _exchange(self, call: Call, hops: list[Hop]) -> tuple[Response, Call | None]:
         """One request and its answer; and the call that follows when the answer leads on."""
         with errors_of(call), _content(call) as (content, headers):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.environment import Tls
 from runner.errors import InputError, Problem
-from runner.exchange import Call
+from runner.exchange import Call, Headers
 from runner.transport.deadline import Clock, TimedBackend
 from runner.transport.library import httpx
 from runner.transport.tls import context_for
@@ -32,6 +32,18 @@ class Clients:
             limits = httpx.Limits(max_connections=1, max_keepalive_connections=1) if call.connection else _MANY
             self._apart[call.connection] = self._opened(False, limits)
         return self._apart[call.connection]
+
+    def proxy_for(self, url: str) -> tuple[str, Headers] | None:
+        """The proxy by which `url` is reached, without user and password, and the header fields for it; None: directly."""
+        pool = getattr(self.of(Call("GET", url))._transport_for_url(httpx.URL(url)), "_pool", None)
+        proxy = getattr(pool, "_proxy_url", None)
+        if proxy is None:
+            return None
+        fields = getattr(pool, "_proxy_headers", ())
+        host, port = proxy.host.decode("ascii"), f":{proxy.port}" if proxy.port else ""
+        return f"{proxy.scheme.decode('ascii')}://{host}{port}", tuple(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in fields
+        )
 
     def close(self) -> None:
         for client in (self.shared, *self._apart.values()):

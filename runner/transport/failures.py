@@ -39,9 +39,9 @@ def _network_error(error: Exception, call: Call) -> NetworkError:
     causes = list(_causes(error))
     failed = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if failed is not None:
-        return problem(*_tls_words(failed, host), "tls", sent=not isinstance(error, httpx.ConnectError))
+        return problem(*tls_words(failed, host), "tls", sent=not isinstance(error, httpx.ConnectError))
     if isinstance(error, httpx.ConnectError):
-        return problem(*_connect_words(causes, host), "connect", sent=False)
+        return problem(*connect_words(causes, host), "connect", sent=False)
     if isinstance(error, httpx.DecodingError):
         return problem(f"the body from {host} cannot be unpacked", "-vv shows its Content-Encoding", "protocol")
     if isinstance(error, httpx.UnsupportedProtocol):
@@ -64,7 +64,7 @@ def _shown_host(url: str) -> str:
     return authority.rpartition("@")[2]
 
 
-def _connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
+def connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
     import socket  # httpx has loaded it
 
     if any(isinstance(cause, socket.gaierror) for cause in causes):
@@ -74,7 +74,7 @@ def _connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
     return f"{host} cannot be reached", "check the network, and whether a proxy is needed"
 
 
-def _tls_words(error: ssl.SSLError, host: str) -> tuple[str, str]:
+def tls_words(error: ssl.SSLError, host: str) -> tuple[str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         said = (error.verify_message or "").rstrip(".")
         if "expired" in said:

@@ -185,7 +185,7 @@ class Keeper:
         """Take over what is kept: under the lock it is the truth, whatever a clock says of its age."""
         names = self.provider.tokens
         more = (*(name for _, name in self.provider.preset.more), *self.provider.kept_with)
-        ours = {names.access, names.refresh, names.id, *more}
+        ours = {names.access, names.refresh, names.id, names.scope, *more}
         for name, captured in values.items():
             if name in ours:
                 self.learn(name, captured)

@@ -49,6 +49,8 @@ class Tokens:
             found[provider.tokens.refresh] = Captured(self.refresh, provider.by, at)
         if self.id_token is not None:
             found[provider.tokens.id] = Captured(self.id_token, provider.by, at)
+        if self.scope is not None:
+            found[provider.tokens.scope] = Captured(self.scope, provider.by, at)
         for name, text in (*self.more.items(), *provider.kept_with.items()):
             found[name] = Captured(text, provider.by, at)
         found[provider.tokens.access] = Captured(self.access, provider.by, at, expires_at)
