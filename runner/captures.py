@@ -11,12 +11,12 @@ from runner.errors import InputError, Problem
 from runner.exchange import Response, Unreadable
 from runner.quantities import seconds
 from runner.queries import Query
+from runner.redact import Redactor
 from runner.results import CaptureResult
 from runner.scope import Captured, Scope
 from runner.template import Template
-from runner.values import MISSING, Missing, Secret, Value, as_text, reveal, taint
+from runner.values import MISSING, Missing, Secret, Value, as_text, secrets_in, taint
 
-_SHORTEST = 6
 # What a token endpoint answers with (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3) is a secret without being told.
 TOKENS = ("access_token", "refresh_token", "id_token")
 
@@ -27,13 +27,14 @@ def take(
     scope: Scope,
     environment: Environment | None,
     now: float,
-    sent: frozenset[Secret] = frozenset(),
+    redactor: Redactor | None = None,
 ) -> list[tuple[CaptureResult, Captured | None]]:
     """Each capture of `request`: what became of it, and the value (None when there was none to take).
 
-    `sent` are the secrets that went out: a server that gives one back does not make it public.
+    `redactor` knows the secrets of the run: a server that gives one back, in whatever encoding, does not make it public.
     """
-    return [_take(capture, request, response, scope, environment, now, sent) for capture in request.capture]
+    known = redactor or Redactor()
+    return [_take(capture, request, response, scope, environment, now, known) for capture in request.capture]
 
 
 def _take(
@@ -43,15 +44,16 @@ def _take(
     scope: Scope,
     environment: Environment | None,
     now: float,
-    sent: frozenset[Secret],
+    redactor: Redactor,
 ) -> tuple[CaptureResult, Captured | None]:
     secret = False
     try:
         query = queries.resolve(capture.query, scope)
         secret = _is_secret(capture, query, environment)
         value = _value(capture, query, response, scope)
-        value = _filtered(capture, value, secret, scope)
-        secret = secret or isinstance(value, Secret)
+        value = _recognised(capture, value, query, response, redactor)
+        value = _recognised(capture, _filtered(capture, value, secret, scope), query, response, redactor)
+        secret = secret or bool(secrets_in(value))
     except InputError as error:
         return CaptureResult(capture.name, capture.location, secret, False, error.problems[0]), None
     problem: Problem | None = None
@@ -63,12 +65,8 @@ def _take(
     kept = (
         capture.save if capture.save is not None else environment is not None and capture.name in environment.declared
     )
-    echoed = _echoed(value, sent)
-    if secret or echoed:
-        secret = True
-        value = taint(value, echoed or capture.name)
-    elif capture.secret is False:
-        value = reveal(value)
+    if secret:
+        value = taint(value, capture.name)
     expires_at = None if expires_in is None else now + expires_in
     stored = Captured(value, request.id, now, expires_at, scope.seed(capture.name))
     return CaptureResult(capture.name, capture.location, secret, kept, problem), stored
@@ -94,10 +92,30 @@ def _is_secret(capture: Capture, query: Query, environment: Environment | None) 
     return query.kind == "json" and last in TOKENS
 
 
-def _echoed(value: Value, sent: frozenset[Secret]) -> str | None:
-    """The name of a secret that was sent, and that `value` holds; a very short one is found everywhere and means nothing."""
-    text = as_text(value)
-    return next((secret.name for secret in sent if len(secret) >= _SHORTEST and secret.reveal() in text), None)
+def _recognised(capture: Capture, value: Value, query: Query, response: Response, redactor: Redactor) -> Value:
+    """`value` with each text in it that holds a known secret, in any encoding, made a Secret, named as that one is.
+
+    Raises InputError for a map whose keys hold one: a key cannot be hidden.
+    """
+    if query.kind == "regex" and isinstance(value, str):
+        cut = redactor.cut_from(response.text, value)
+        if cut:
+            return Secret(value, ", ".join(secret.name for secret in cut))
+    if isinstance(value, list):
+        return [_recognised(capture, item, query, response, redactor) for item in value]
+    if isinstance(value, dict):
+        for key in value:
+            for span in redactor.spans(key):
+                message = f"`{capture.name}` was not captured: a key of the answer's map holds the secret `{span.secret.name}`"
+                raise InputError(Problem(message, capture.location, "capture a value of the map instead"))
+        return {key: _recognised(capture, item, query, response, redactor) for key, item in value.items()}
+    if value is None or isinstance(value, (bool, Secret)):
+        return value
+    spans = redactor.spans(as_text(value))
+    if not spans:
+        return value
+    names = ", ".join(dict.fromkeys(span.secret.name for span in spans))
+    return Secret(as_text(value), names, redactor.text(as_text(value)))
 
 
 def _value(capture: Capture, query: Query, response: Response, scope: Scope) -> Value:

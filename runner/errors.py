@@ -13,7 +13,7 @@ A problem describes shapes, never values: the value may be a secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -86,9 +86,13 @@ class Problem:
 
 
 class ZrunError(Exception):
-    """The root: carries one or more problems, and the exit status that they lead to."""
+    """The root: carries one or more problems, and the exit status that they lead to.
+
+    `redact` (a Redactor's `text`) masks the secrets that were known where it came from, in whatever is told of it.
+    """
 
     exit_code: ClassVar[int] = INTERNAL
+    redact: Callable[..., str] | None = None
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)

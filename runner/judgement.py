@@ -16,12 +16,21 @@ from runner.jsonpath import stopped_at
 from runner.predicates import UNITS, WILDCARD, Expectation, Predicate
 from runner.queries import Query
 from runner.records import record
+from runner.redact import Redactor
 from runner.template import Lookup, Template
 from runner.tree import Entries, Items, Tree
 from runner.values import MISSING, Missing, Secret, Value, as_text, equal, reveal, type_name
 
 # How much of a value is shown: a judgement is read on a line.
 _SHOWN = 200
+
+
+@record
+class _Desk:
+    """What a judgement has at hand: the variables of operands, and who masks what is cut."""
+
+    lookup: Lookup
+    redactor: Redactor
 
 
 @record
@@ -37,8 +46,11 @@ class CheckResult:
     note: str | None = None
 
 
-def judge(expectation: Expectation, response: Response, lookup: Lookup) -> list[CheckResult]:
+def judge(
+    expectation: Expectation, response: Response, lookup: Lookup, redactor: Redactor | None = None
+) -> list[CheckResult]:
     """Every predicate of `expectation`, judged. Raises InputError when an operand has no value."""
+    desk = _Desk(lookup, redactor or Redactor())
     query = queries.resolve(expectation.query, lookup)
     note: str | None = None
     readable = True
@@ -49,21 +61,29 @@ def judge(expectation: Expectation, response: Response, lookup: Lookup) -> list[
         note, readable = str(error), False
     if readable and isinstance(actual, Missing) and query.kind == "json":
         note = stopped_at(response.json, query.argument)
-    found = [_check(predicate, actual, query, note, lookup) for predicate in expectation.predicates]
+    found = [_check(predicate, actual, query, note, desk) for predicate in expectation.predicates]
+    if query.kind == "regex" and isinstance(actual, str):
+        found = _without_pieces(found, desk.redactor.cut_from(response.text, actual))
     # What cannot be read is not known to be absent: it fails `exists: false` too.
     return found if readable else [replace(check, passed=False, note=note) for check in found]
 
 
-def _check(
-    predicate: Predicate, actual: Value | Missing, query: Query, note: str | None, lookup: Lookup
-) -> CheckResult:
-    verdict = _verdict(predicate, actual, query.kind, lookup)
+def _without_pieces(checks: list[CheckResult], secrets: list[Secret]) -> list[CheckResult]:
+    """The checks of a text that was cut out of secrets, without showing it."""
+    if not secrets:
+        return checks
+    shown = "a piece of " + ", ".join(map(str, secrets))
+    return [replace(check, actual=shown, note=None) for check in checks]
+
+
+def _check(predicate: Predicate, actual: Value | Missing, query: Query, note: str | None, desk: _Desk) -> CheckResult:
+    verdict = _verdict(predicate, actual, query.kind, desk)
     return CheckResult(
         query.text,
         predicate.name,
         verdict.passed,
         verdict.expected,
-        _show_quantity(actual, query.kind),
+        _show_quantity(actual, query.kind, desk.redactor),
         predicate.location,
         None if verdict.passed else verdict.note or note,
     )
@@ -76,22 +96,22 @@ class _Verdict:
     note: str | None = None
 
 
-def _verdict(predicate: Predicate, actual: Value | Missing, kind: str, lookup: Lookup) -> _Verdict:
+def _verdict(predicate: Predicate, actual: Value | Missing, kind: str, desk: _Desk) -> _Verdict:
     name = predicate.name
     if predicate.inner:
-        return _nested(predicate, actual, kind, lookup)
+        return _nested(predicate, actual, kind, desk)
     if name == "like":
-        expected = _spelled(predicate.operand, lookup)
+        expected = _spelled(predicate.operand, desk)
         if isinstance(actual, Missing):
             return _Verdict(False, f"like {expected}")
-        note = _unlike(predicate.operand, actual, "$", lookup)
+        note = _unlike(predicate.operand, actual, "$", desk)
         return _Verdict(note is None, f"like {expected}", note)
-    operand = tree.render(predicate.operand, lookup)
+    operand = tree.render(predicate.operand, desk.lookup)
     if name == "exists":
         return _Verdict(
             bool(operand) is not isinstance(actual, Missing), "to be there" if operand else "not to be there"
         )
-    expected = _expected(name, operand, actual, kind)
+    expected = _expected(name, operand, actual, kind, desk.redactor)
     if isinstance(actual, Missing):
         return _Verdict(False, expected)
     if kind in UNITS:
@@ -109,13 +129,13 @@ def _in_units(operand: Value, kind: str) -> Value:
     return operand if found is None else found
 
 
-def _nested(predicate: Predicate, actual: Value | Missing, kind: str, lookup: Lookup) -> _Verdict:
+def _nested(predicate: Predicate, actual: Value | Missing, kind: str, desk: _Desk) -> _Verdict:
     """`length`, `each`, `any`, `not`: what must hold of the length, of items, or must not."""
     name = predicate.name
     inner = predicate.inner
 
     def all_hold(value: Value | Missing, of: str = "") -> tuple[bool, str]:
-        verdicts = [_verdict(one, value, of, lookup) for one in inner]
+        verdicts = [_verdict(one, value, of, desk) for one in inner]
         return all(v.passed for v in verdicts), " and ".join(v.expected for v in verdicts)
 
     # Each level is judged once: twice would double at every level inside.
@@ -139,7 +159,7 @@ def _nested(predicate: Predicate, actual: Value | Missing, kind: str, lookup: Lo
     if all(held):
         return _Verdict(True, f"{word} {shown}")
     first = held.index(False)
-    return _Verdict(False, f"{word} {shown}", f"item {first} is {show(actual[first])}")
+    return _Verdict(False, f"{word} {shown}", f"item {first} is {show(actual[first], desk.redactor)}")
 
 
 def _no(what: str, actual: Value | Missing) -> str | None:
@@ -150,9 +170,9 @@ def _a(noun: str) -> str:
     return noun if noun in ("null", "missing") else f"an {noun}" if noun[0] in "aio" else f"a {noun}"
 
 
-def _expected(name: str, operand: Value, actual: Value | Missing, kind: str) -> str:
+def _expected(name: str, operand: Value, actual: Value | Missing, kind: str, redactor: Redactor) -> str:
     """What was expected, in words; with its type where that alone is the difference."""
-    shown = show(operand)
+    shown = show(operand, redactor)
     if name == "eq":
         if type_name(actual) != type_name(operand) and isinstance(actual, (str, int, float)) and kind not in UNITS:
             return f"{shown} ({type_name(operand)})" if as_text(actual) == as_text(operand) else shown
@@ -166,47 +186,47 @@ def _expected(name: str, operand: Value, actual: Value | Missing, kind: str) -> 
         "type": "a value of type",
     }
     if name == "between" and isinstance(operand, list):
-        return f"between {show(operand[0])} and {show(operand[-1])}" if operand else "between"
+        return f"between {show(operand[0], redactor)} and {show(operand[-1], redactor)}" if operand else "between"
     if name == "empty":
         return "empty" if operand else "not empty"
     if name in ("type", "in") and isinstance(operand, list):
-        return f"{words.get(name, 'one of')} {', '.join(map(show, operand))}"
+        return f"{words.get(name, 'one of')} {', '.join(show(item, redactor) for item in operand)}"
     return f"{words.get(name, name.replace('-', ' '))} {operand if name == 'type' else shown}"
 
 
-def show(value: Value | Missing) -> str:
-    """`value` for a person: JSON on one line, cut when it is long, secrets masked."""
+def show(value: Value | Missing, redactor: Redactor) -> str:
+    """`value` for a person: JSON on one line, cut when it is long, secrets masked where it is."""
     if isinstance(value, (Missing, Secret)):
         return str(value)
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except RecursionError:
         return f"{_a(type_name(value))}, nested too deeply to be shown"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+    return text if len(text) <= _SHOWN else f"{redactor.excerpt(text, _SHOWN)}... ({len(text)} characters)"
 
 
-def _show_quantity(actual: Value | Missing, kind: str) -> str:
+def _show_quantity(actual: Value | Missing, kind: str, redactor: Redactor) -> str:
     if kind == "duration" and isinstance(actual, float):
         return f"{actual * 1000:.0f} ms" if actual < 1 else f"{actual:.2f} s"
-    return show(actual)
+    return show(actual, redactor)
 
 
-def _spelled(operand: Tree, lookup: Lookup) -> str:
+def _spelled(operand: Tree, desk: _Desk) -> str:
     """A pattern of `like` as written, its variables filled in, its wildcards left."""
-    return show(_with_wildcards(operand, lookup))
+    return show(_with_wildcards(operand, desk), desk.redactor)
 
 
-def _with_wildcards(operand: Tree, lookup: Lookup) -> Value:
+def _with_wildcards(operand: Tree, desk: _Desk) -> Value:
     if isinstance(operand, Template) and WILDCARD.match(operand.text):
         return operand.text
     if isinstance(operand, Items):
-        return [_with_wildcards(item.value, lookup) for item in operand.items]
+        return [_with_wildcards(item.value, desk) for item in operand.items]
     if isinstance(operand, Entries):
-        return {tree.render_key(e.key, lookup): _with_wildcards(e.value, lookup) for e in operand.entries}
-    return tree.render(operand, lookup)
+        return {tree.render_key(e.key, desk.lookup): _with_wildcards(e.value, desk) for e in operand.entries}
+    return tree.render(operand, desk.lookup)
 
 
-def _unlike(pattern: Tree, actual: Value | Missing, path: str, lookup: Lookup) -> str | None:
+def _unlike(pattern: Tree, actual: Value | Missing, path: str, desk: _Desk) -> str | None:
     """Where `actual` first differs from the shape; None when it matches."""
     if isinstance(actual, Missing):
         return f"`{path}` is missing"
@@ -220,8 +240,8 @@ def _unlike(pattern: Tree, actual: Value | Missing, path: str, lookup: Lookup) -
         if not isinstance(actual, dict):
             return f"`{path}` is {_a(type_name(actual))}, not an object"
         for entry in pattern.entries:
-            key = tree.render_key(entry.key, lookup)
-            note = _unlike(entry.value, actual.get(key, MISSING), f"{path}.{key}", lookup)
+            key = tree.render_key(entry.key, desk.lookup)
+            note = _unlike(entry.value, actual.get(key, MISSING), f"{path}.{key}", desk)
             if note:
                 return note
         return None
@@ -230,10 +250,12 @@ def _unlike(pattern: Tree, actual: Value | Missing, path: str, lookup: Lookup) -
             return f"`{path}` is {_a(type_name(actual))}, not an array"
         if len(actual) != len(pattern.items):
             return f"`{path}` has {len(actual)} items, not {len(pattern.items)}"
-        found = (_unlike(item.value, actual[i], f"{path}[{i}]", lookup) for i, item in enumerate(pattern.items))
+        found = (_unlike(item.value, actual[i], f"{path}[{i}]", desk) for i, item in enumerate(pattern.items))
         return next((note for note in found if note), None)
-    value = tree.render(pattern, lookup)
-    return None if equal(value, actual) else f"`{path}` is {show(actual)}, not {show(value)}"
+    value = tree.render(pattern, desk.lookup)
+    return (
+        None if equal(value, actual) else f"`{path}` is {show(actual, desk.redactor)}, not {show(value, desk.redactor)}"
+    )
 
 
 def _is_type(actual: Value, wanted: str) -> bool:

@@ -162,10 +162,8 @@ def _fill_path(url: str | Secret, pairs: tuple[Pair, ...], lookup: Lookup) -> st
             raise InputError(
                 Problem(f"the URL has no place for `{pair.name}`", pair.location, f"write `:{pair.name}` into its path")
             )
-    names = [value.name for value in values.values() if isinstance(value, Secret)]
-    if isinstance(url, Secret):
-        names.insert(0, url.name)
-    return Secret(filled, ", ".join(names), mask) if names else filled
+    secrets = tuple(text for text in (url, *values.values()) if isinstance(text, Secret))
+    return Secret(filled, ", ".join(secret.name for secret in secrets), mask, secrets) if secrets else filled
 
 
 def _pairs(pairs: Iterable[Pair], lookup: Lookup) -> Iterator[tuple[str, str | Secret]]:

@@ -17,6 +17,7 @@ from runner.judgement import CheckResult
 from runner.plan import Plan, Step
 from runner.predicates import Expectation
 from runner.queries import Query
+from runner.redact import Redactor
 from runner.results import CaptureResult, StepResult
 from runner.scope import Captured, Scope
 from runner.template import NoValue
@@ -32,6 +33,7 @@ class Ports:
     gives what signs a request; it tells of the token requests that it makes on the way, each as a step of its own. `alone`
     keeps other processes from asking for the same tokens as a request that captures a provider's, after it took over what
     they have captured; it gives what opens the journal for the answer, or None for any other request.
+    `redactor` knows every secret that was sent or captured.
     """
 
     send: Callable[[Call], Response]
@@ -42,6 +44,7 @@ class Ports:
     started: Callable[[Step, int, int], None]
     credentials: Callable[[AuthSpec, Scope, Callable[[StepResult], None]], Auth]
     alone: Callable[[RequestSpec], AbstractContextManager[Callable[[], Journal] | None]]
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 @dataclass
@@ -122,7 +125,7 @@ class Session:
             yield self._not_sent(request, "skipped", "its `for-each` is empty")
         for item in items:
             result = self._one(request, scope.with_item(request.for_each.name, item))
-            yield replace(result, item=as_text(item)[:80])
+            yield replace(result, item=self.ports.redactor.excerpt(as_text(item), 80))
 
     def _blocker(self, request: RequestSpec) -> str | None:
         """What keeps `request` from running: a failed or blocked request that it depends on."""
@@ -260,8 +263,8 @@ class Session:
 
     def _capture(self, request: RequestSpec, scope: Scope, response: Response, sent: Sent) -> tuple[CaptureResult, ...]:
         """Take what the response gives, and keep it durably before anything else happens."""
-        secrets = all_secrets(exchange.call for exchange in sent.exchanges)
-        found = captures.take(request, response, scope, self.plan.environment, self.ports.now(), secrets)
+        self.ports.redactor.add_all(all_secrets(exchange.call for exchange in sent.exchanges))
+        found = captures.take(request, response, scope, self.plan.environment, self.ports.now(), self.ports.redactor)
         for result, value in found:
             if value is not None:
                 self.scope.capture(result.name, value)
@@ -272,9 +275,12 @@ class Session:
 
     def _judge(self, request: RequestSpec, scope: Scope, response: Response) -> list[CheckResult]:
         """Every expectation; and status below 400, where none speaks of the status."""
-        checks = [check for expectation in request.expect for check in judgement.judge(expectation, response, scope)]
+        redactor = self.ports.redactor
+        checks = [check for e in request.expect for check in judgement.judge(e, response, scope, redactor)]
         if request.until:
-            checks += [c for e in request.until.on for c in judgement.judge(e, response, scope) if not c.passed]
+            checks += [
+                c for e in request.until.on for c in judgement.judge(e, response, scope, redactor) if not c.passed
+            ]
         spoken = [e.query for e in (*request.expect, *(request.until.on if request.until else ()))]
         if response.status >= 400 and not any(isinstance(query, Query) and query.kind == "status" for query in spoken):
             note = "no expectation speaks of the status, so 400 and above fails"

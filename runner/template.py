@@ -68,11 +68,12 @@ class Template:
         texts = [part if isinstance(part, str) else to_text(part.evaluate(lookup)) for part in self.parts]
         if len(texts) == 1:
             return texts[0]
-        secrets = [text.name for text in texts if isinstance(text, Secret)]
+        secrets = tuple(text for text in texts if isinstance(text, Secret))
         if not secrets:
             return "".join(map(str, texts))
         real = "".join(text.reveal() if isinstance(text, Secret) else text for text in texts)
-        return Secret(real, ", ".join(dict.fromkeys(secrets)), mask="".join(map(str, texts)))
+        names = ", ".join(dict.fromkeys(secret.name for secret in secrets))
+        return Secret(real, names, mask="".join(map(str, texts)), made_of=secrets)
 
 
 def parse(text: str, place: Place) -> str | Template:

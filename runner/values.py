@@ -38,16 +38,18 @@ class Secret:
 
     `name` is the variable that it came from (several: joined by a comma), so that output stays readable:
     `<<client-secret>>`. `mask` is what stands for it in output when more than the value itself is in it:
-    `Zoho-oauthtoken <<access-token>>`. Equality compares the hidden values; pickling is refused, and text made from it
+    `Zoho-oauthtoken <<access-token>>`; `made_of` are the secrets that went into such a one, each of which may turn up
+    alone. Equality compares the hidden values; pickling is refused, and text made from it
     holds the mask. Only `reveal` gives the value, and the places that call it are counted by a test.
     """
 
-    __slots__ = ("_text", "mask", "name")
+    __slots__ = ("_text", "made_of", "mask", "name")
 
-    def __init__(self, text: str, name: str, mask: str | None = None) -> None:
+    def __init__(self, text: str, name: str, mask: str | None = None, made_of: tuple[Secret, ...] = ()) -> None:
         self._text = text
         self.name = name
         self.mask = mask or f"<<{name}>>"
+        self.made_of = made_of
 
     def __str__(self) -> str:
         return self.mask
@@ -123,7 +125,8 @@ def to_text(value: Value) -> str | Secret:
     found = secrets_in(value) if isinstance(value, (list, dict)) else ()
     if not found:
         return as_text(value)
-    return Secret(as_text(reveal(value)), ", ".join(sorted({secret.name for secret in found})), as_text(value))
+    names = ", ".join(sorted({secret.name for secret in found}))
+    return Secret(as_text(reveal(value)), names, as_text(value), tuple(found))
 
 
 def equal(left: Value, right: Value) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
@@ -29,8 +28,12 @@ def at(line: int, column: int = 3) -> Location:
     return Location(FILE, line, column)
 
 
-def plain(given: str) -> str:
-    return given
+def plain(given: str, length: int | None = None, /) -> str:
+    return given[:length]
+
+
+def replacing(secret: str, mask: str) -> Redact:
+    return lambda given, length=None, /: given.replace(secret, mask)[:length]
 
 
 def call(method: str = "GET", url: str = URL, **more: Any) -> Call:
@@ -297,7 +300,7 @@ def test_the_excerpt_of_an_answer(body: bytes, headers: Headers, shown: str) -> 
 
 def test_a_secret_across_the_cut_is_masked_whole() -> None:
     body = b"x" * 295 + b"made-up-secret"
-    shown = wire.excerpt(answer(body=body), lambda given: given.replace("made-up-secret", "<<s>>"), 300)
+    shown = wire.excerpt(answer(body=body), replacing("made-up-secret", "<<s>>"), 300)
     assert shown == "x" * 295 + "<<s>>"
 
 
@@ -360,8 +363,8 @@ def test_nothing_foreign_breaks_a_line_or_reaches_the_terminal(verbosity: int) -
     assert not [line for line in out.splitlines() if line.strip().startswith("✓ 200 forged")]
 
 
-def masking(given: str) -> str:
-    return given.replace(SECRET, "<<made-up>>")
+def masking(given: str, length: int | None = None, /) -> str:
+    return given.replace(SECRET, "<<made-up>>")[:length]
 
 
 @pytest.mark.parametrize("verbosity", [QUIET, NORMAL, VERBOSE, WIRE])
@@ -380,7 +383,7 @@ def test_a_secret_leaves_no_field_in_json() -> None:
 # The wire
 
 
-def on_the_wire(one: Exchange, redact: Callable[[str], str] = plain) -> str:
+def on_the_wire(one: Exchange, redact: Redact = plain) -> str:
     return "\n".join(wire.lines(one, redact, color=False)) + "\n"
 
 
@@ -438,7 +441,7 @@ def test_a_token_in_a_redirect_is_not_shown() -> None:
 
 def test_a_masked_credential_is_shown_with_its_mask() -> None:
     request = call(headers=(("Authorization", "Zoho-oauthtoken made-up-token"),))
-    shown = on_the_wire(Exchange(request, 0.0), lambda given: given.replace("made-up-token", "<<access-token>>"))
+    shown = on_the_wire(Exchange(request, 0.0), replacing("made-up-token", "<<access-token>>"))
     assert "> Authorization: Zoho-oauthtoken <<access-token>>\n" in shown
 
 
@@ -493,7 +496,7 @@ def test_files_and_parts_are_described(tmp_path: Path) -> None:
 )
 def test_of_credentials_that_nobody_knows_the_kind_is_shown(name: str, value: str, shown: str) -> None:
     one = Exchange(call(headers=((name, value),)), 0.0, answer())
-    lines = wire.lines(one, lambda given: given.replace("known", "<<k>>"), color=False)
+    lines = wire.lines(one, replacing("known", "<<k>>"), color=False)
     assert f"> {name}: {shown}" in lines
 
 

@@ -68,8 +68,8 @@ def on(screen: Screen, patience: float = 0.0) -> Live:
     return Live(inner, screen.stream, mask, patience=patience)
 
 
-def mask(text: str) -> str:
-    return text.replace("made-up-secret", "<<s>>")
+def mask(text: str, length: int | None = None, /) -> str:
+    return text.replace("made-up-secret", "<<s>>")[:length]
 
 
 def without_codes(drawn: str) -> str:

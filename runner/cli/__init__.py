@@ -42,7 +42,7 @@ commands:
 `zrun COMMAND --help` tells more of each. `zrun --version` prints the version.
 
 exit status: 0 all passed, 1 an expectation failed, 2 files or arguments (nothing was sent), 3 network, TLS or timeout,
-4 credentials refused, 5 a secret would have gone where it may not, 70 a bug in zrun, 130 interrupted
+4 credentials refused, 5 a secret would have gone, or went, where it may not, 70 a bug in zrun, 130 interrupted
 """
 
 
@@ -90,7 +90,7 @@ def _dispatch(given: list[str]) -> int:
 def _tell(error: ZrunError) -> None:
     from runner.cli import screen  # late: a run without mistakes prints none
 
-    screen.tell(error.problems)
+    screen.tell(error.problems, redact=error.redact)
 
 
 def _own_bug(error: Exception) -> int:

@@ -14,13 +14,13 @@ from runner.cli.kept import state_of
 from runner.cli.vault import SANDBOX_SECRETS, Vault
 from runner.collection import Collection
 from runner.environment import Environment
-from runner.errors import InputError, Problem
+from runner.errors import InputError, Problem, ZrunError
 from runner.files import reader
 from runner.files.state import State
 from runner.policy import Policy
 from runner.redact import Redactor
-from runner.scope import PROCESS_PREFIX, SECRET_PREFIX, Captured, Origin, Scope, Sources
-from runner.values import Secret, Value, secrets_in
+from runner.scope import PROCESS_PREFIX, SECRET_PREFIX, Captured, Origin, Scope, Sources, process_name
+from runner.values import Secret, Value, secrets_in, taint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,9 +136,8 @@ def _assembled(
     scope = Scope(sources, (collection.variables,))
     if state and environment:
         sources.captured.update(_rescued(state, environment, scope))
-    for captured in sources.captured.values():
-        redactor.add_all(secrets_in(captured.value))
-    with ExitStack() as stack:
+    redactor.add_all(_known(sources))
+    with _redacting(redactor), ExitStack() as stack:
         yield Assembly(
             collection,
             environment,
@@ -189,6 +188,25 @@ def _outside(
     from runner.cli import given_secrets  # late: most runs are given none
 
     return given_secrets.find(collection, environment, os.environ, given.secrets, given.variables, elsewhere)
+
+
+def _known(sources: Sources) -> Iterator[Secret]:
+    """The secrets that are at hand without asking a source: captured ones, and values given from outside to secret names."""
+    for captured in sources.captured.values():
+        yield from secrets_in(captured.value)
+    for name in sources.environment.secrets if sources.environment else ():
+        given = sources.arguments.get(name, sources.process.get(process_name(name)))
+        yield from secrets_in(taint(given, name))
+
+
+@contextmanager
+def _redacting(redactor: Redactor) -> Iterator[None]:
+    """What is told of an error that leaves is masked, though who tells it knows no secret."""
+    try:
+        yield
+    except ZrunError as error:
+        error.redact = redactor.text
+        raise
 
 
 def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environment | None, list[Problem]]:

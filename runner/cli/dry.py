@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from runner import auth, render
 from runner.errors import InputError
-from runner.exchange import Call
 from runner.lookup import NoValue
 from runner.plan import Plan, Step
+from runner.redact import Redactor
 from runner.reporters import wire
+from runner.reporters.terminal import printable
 from runner.scope import Scope
-from runner.values import Secret
 
 # What signs only with what a server has said, or given, first.
 _LATER = {
@@ -21,13 +21,13 @@ _LATER = {
 }
 
 
-def show(plan: Plan, scope: Scope) -> str:
+def show(plan: Plan, scope: Scope, redactor: Redactor) -> str:
     """A block for each request of the plan: its method, address, headers and body, or why it is not known yet."""
-    lines = [line for step in plan.steps for line in _step(step, scope.at(step.request))]
-    return "\n".join(lines) + "\n\nnothing was sent (--dry-run)\n"
+    lines = [line for step in plan.steps for line in _step(step, scope.at(step.request), redactor)]
+    return redactor.text("\n".join(lines)) + "\n\nnothing was sent (--dry-run)\n"
 
 
-def _step(step: Step, scope: Scope) -> Iterator[str]:
+def _step(step: Step, scope: Scope, redactor: Redactor) -> Iterator[str]:
     request = step.request
     yield f"{request.id}{f'  ({step.verdict}: {step.reason})' if step.reason else ''}"
     if step.verdict == "skip":
@@ -43,23 +43,7 @@ def _step(step: Step, scope: Scope) -> Iterator[str]:
     except InputError as error:
         yield f"  {error.problems[0].message}"
         return
-    yield from (f"  {line}" for line in wire.request(call, _masker(call)))
+    redactor.add_all(call.secrets)  # a run would have made them known when it sent the call
+    yield from (f"  {printable(line)}" for line in wire.request(call, redactor.text))
     if request.auth and request.auth.scheme in _LATER:
         yield f"  (auth: {request.auth.scheme} {_LATER[request.auth.scheme]})"
-
-
-def _masker(call: Call) -> _Masker:
-    return _Masker(call.secrets)
-
-
-class _Masker:
-    """Masks the secrets of one call, which no redactor may know yet: what a run would have found out."""
-
-    def __init__(self, secrets: frozenset[Secret]) -> None:
-        self._secrets = sorted(secrets, key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        for secret in self._secrets:
-            if secret.reveal():
-                text = text.replace(secret.reveal(), str(secret))
-        return text

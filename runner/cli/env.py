@@ -20,7 +20,7 @@ from runner.redact import Redactor
 from runner.reporters.terminal import paint, printable
 from runner.scope import SECRET_PREFIX, Captured, process_name
 from runner.secret_sources import described
-from runner.values import Secret, as_text
+from runner.values import Secret, as_text, secrets_in
 
 _EPILOG = """\
 examples:
@@ -68,9 +68,12 @@ def _forget(state: State, kept: frozenset[str], names: list[str], environment: s
 
 
 def _lines(kept: dict[str, Captured], now: float, width: int, *, color: bool) -> Iterator[str]:
+    redactor = Redactor()
+    for captured in kept.values():
+        redactor.add_all(secrets_in(captured.value))
     for name, captured in sorted(kept.items()):
         value = captured.value
-        shown = _hidden(value) if isinstance(value, Secret) else printable(as_text(value))[:60]
+        shown = _hidden(value) if isinstance(value, Secret) else printable(redactor.excerpt(as_text(value), 60))[:60]
         since = f"captured by {captured.by} {show_seconds(max(0.0, now - captured.at))} ago"
         yield f"{name:<{width}}  {shown}  {paint(f'{since}{_expiry(captured, now)}', 'dim', color)}"
 

@@ -8,11 +8,13 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import TextIO
 
 from runner import errors, plan, preflight
 from runner.cli import options, outside, screen
 from runner.cli.assemble import Assembly, Given, begun
 from runner.errors import InputError, PolicyError, Problem
+from runner.leaks import Guard
 from runner.plan import Plan, Step
 from runner.quantities import seconds
 from runner.reporters import Reporter
@@ -29,7 +31,7 @@ examples:
   zrun collections/self_client.yaml -e us -vv             show every request and response, secrets masked
 
 exit status: 0 all passed, 1 an expectation failed, 2 files or arguments (nothing was sent), 3 network, TLS or timeout,
-4 credentials refused, 5 a secret would have gone where it may not, 130 interrupted
+4 credentials refused, 5 a secret would have gone, or went, where it may not, 130 interrupted
 """
 
 
@@ -81,7 +83,7 @@ def main(arguments: list[str]) -> int:
         if chosen.dry_run:
             from runner.cli import dry  # late: most runs are real
 
-            options.out(assembly.redactor.text(dry.show(planned, assembly.scope)))
+            options.out(dry.show(planned, assembly.scope, assembly.redactor))
             return errors.PASSED
         for spec in prepared.prompts:
             assembly.vault.ask(spec)
@@ -123,8 +125,9 @@ def _report(chosen: Namespace, assembly: Assembly, planned: Plan, timeout: float
     started, clock = assembly.now(), time.perf_counter()
     steps: list[StepResult] = []
     interrupted = False
+    guard = Guard(assembly.redactor)
     with ExitStack() as stack:
-        reporter = stack.enter_context(_reporter(chosen, assembly))
+        reporter = stack.enter_context(_reporter(chosen, assembly, guard.watch(sys.stdout, "standard output")))
         ports = stack.enter_context(_ports(assembly, timeout, reporter, save=not chosen.no_save))
         try:
             for result in Session(planned, assembly.scope, ports, chosen.fail_fast).run():
@@ -142,24 +145,25 @@ def _report(chosen: Namespace, assembly: Assembly, planned: Plan, timeout: float
             interrupted=interrupted,
         )
         reporter.ended(run)
-    for problem in assembly.redactor.warnings:
-        screen.tell([problem], color=chosen.color)
+    if assembly.redactor.warnings:
+        screen.tell(assembly.redactor.warnings, color=chosen.color, redact=assembly.redactor.text)
+    guard.close()
     return run.exit_code
 
 
 @contextmanager
-def _reporter(chosen: Namespace, assembly: Assembly) -> Iterator[Reporter]:
+def _reporter(chosen: Namespace, assembly: Assembly, out: TextIO) -> Iterator[Reporter]:
     """Who tells of the run: lines on standard output, and on a terminal what runs just now; or one JSON document."""
     redact = assembly.redactor.text
     if chosen.format == "json":
         from runner.reporters.json_report import Json  # late: most runs are read by a person
 
-        yield Json(sys.stdout, redact)
+        yield Json(out, redact)
         return
-    color = screen.wants_color(chosen.color, sys.stdout)
+    color = screen.wants_color(chosen.color, out)
     verbosity = -1 if chosen.quiet else min(chosen.verbose, 2)
-    text = Text(sys.stdout, redact, color=color, verbosity=verbosity)
-    if not (sys.stdout.isatty() and sys.stderr.isatty()) or screen.in_ci() or os.environ.get("TERM") == "dumb":
+    text = Text(out, redact, color=color, verbosity=verbosity)
+    if not (out.isatty() and sys.stderr.isatty()) or screen.in_ci() or os.environ.get("TERM") == "dumb":
         yield text
         return
     from runner.reporters.live import Live  # late: only a terminal has somebody who waits
@@ -193,4 +197,5 @@ def _ports(assembly: Assembly, timeout: float | None, reporter: Reporter, *, sav
             started,
             outside.credentials(assembly, send),
             outside.alone(assembly, send),
+            assembly.redactor,
         )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import TextIO
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
 
 from runner.errors import Problem
+
+if TYPE_CHECKING:
+    from runner.reporters import Redact
 
 
 def wants_color(choice: str, stream: TextIO) -> bool:
@@ -37,13 +40,15 @@ def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not in_ci()
 
 
-def tell(problems: Iterable[Problem], *, color: str = "auto", redact: Callable[[str], str] = lambda text: text) -> None:
+def tell(problems: Iterable[Problem], *, color: str = "auto", redact: Redact | None = None) -> None:
     """Print problems to standard error."""
-    from runner.reporters import problems as report  # late: a run without mistakes prints none
+    # Late: a run without mistakes prints none.
+    from runner.reporters import problems as report
+    from runner.reporters import unmasked
 
     sys.stdout.flush()
     color_it = wants_color(color, sys.stderr)
-    sys.stderr.write(report.render(tuple(problems), color=color_it, width=terminal_width(), redact=redact))
+    sys.stderr.write(report.render(tuple(problems), color=color_it, width=terminal_width(), redact=redact or unmasked))
 
 
 def terminal_width() -> int:

@@ -50,7 +50,9 @@ def _lines(assembly: Assembly, *, color: bool) -> Iterator[str]:
     shared = assembly.environment.all_variables() if assembly.environment else {}
     read = {name.name for request in assembly.collection for name in graph.reads_deeply(request, shared)}
     folders = {name for request in assembly.collection for layer in request.layers for name in layer}
-    rows = [_row(name, assembly) for name in sorted(assembly.scope.names() | read | folders)]
+    found = [_row(name, assembly) for name in sorted(assembly.scope.names() | read | folders)]
+    # Every secret has been met by now: what is cut is cut after it was masked.
+    rows = [(name, _shown(value, assembly), where) for name, value, where in found]
     first, second = (min(max((len(row[i]) for row in rows), default=0), _LONGEST) for i in (0, 1))
     for name, value, where in rows:
         yield f"{name:<{first}}  {value:<{second}}  {paint(where, 'dim', color)}".rstrip()
@@ -71,5 +73,9 @@ def _row(name: str, assembly: Assembly) -> tuple[str, str, str]:
         return name, "-", scope.explain(name) or "no value"
     if scope.expires_in(name) is not None:
         where += f", {how_it_stands(name, scope).removeprefix(name + ' is ')}"
-    text = printable(as_text(value))  # type: ignore[arg-type]  # MISSING is gone
-    return name, text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…", where
+    return name, as_text(value), where  # type: ignore[arg-type]  # MISSING is gone
+
+
+def _shown(text: str, assembly: Assembly) -> str:
+    safe = printable(assembly.redactor.excerpt(text, _LONGEST + 1))
+    return safe if len(safe) <= _LONGEST else safe[: _LONGEST - 1] + "…"

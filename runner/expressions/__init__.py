@@ -8,6 +8,7 @@ Bounds: 4000 characters, texts of 1 MB, lists of 100,000 items, integers of 4096
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jinja2 import nodes
@@ -18,7 +19,7 @@ from runner.expressions.evaluation import Evaluation
 from runner.expressions.filters import Unfit
 from runner.expressions.syntax import Written
 from runner.lookup import Lookup, Name, NoValue
-from runner.values import Missing, Value, taint
+from runner.values import Missing, Value, secrets_in, taint
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,21 @@ class Expression:
         if isinstance(result, Missing):
             raise NoValue(self.text, Problem(f"`<<{self.text}>>` has no value", self.location, "add `| default(...)`"))
         if run.secrets:
-            return taint(result, ", ".join(run.secrets), f"<<{self.text}>>")
+            found = taint(result, ", ".join(run.secrets), f"<<{self.text}>>")
+            if not secrets_in(found) and any(key not in self.text for key in _keys(found)):
+                message = f"`<<{self.text}>>`: the keys of the map would hold a secret, and nothing else in it would"
+                raise InputError(Problem(message, self.location, "put secrets into values"))
+            return found
         value: Value = result
         return value
+
+
+def _keys(value: Value) -> Iterator[str]:
+    """The keys of every map in `value`."""
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _keys(inner)
 
 
 def read(text: str, place: Place, offset: int) -> Expression:

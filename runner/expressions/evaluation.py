@@ -88,7 +88,16 @@ class Evaluation:
         return [self._present(item) for item in node.items]
 
     def mapping(self, node: nodes.Dict) -> Any:
-        return {as_text(self._present(pair.key)): self._present(pair.value) for pair in node.items}
+        return {self._key(pair.key): self._present(pair.value) for pair in node.items}
+
+    def _key(self, node: nodes.Expr) -> str:
+        """The text of a key. Keys are shown and are not masked by their type, so a secret in one is refused."""
+        before, self.secrets = self.secrets, []
+        key = as_text(self._present(node))
+        if self.secrets:
+            raise Unfit("a key of the map would hold a secret: put secrets into values")
+        self.secrets = before
+        return key
 
     def condition(self, node: nodes.CondExpr) -> Any:
         assert node.expr2 is not None

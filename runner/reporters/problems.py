@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runner.errors import Location, Problem
-from runner.reporters import Redact
+from runner.reporters import Redact, unmasked
 from runner.reporters.terminal import cells, paint, printable, shown
 
 _TAB = "    "
@@ -13,7 +13,7 @@ _CUT = "..."
 _NARROWEST = 20
 
 
-def render(problems: Iterable[Problem], *, color: bool, width: int, redact: Redact = lambda text: text) -> str:
+def render(problems: Iterable[Problem], *, color: bool, width: int, redact: Redact = unmasked) -> str:
     """One block for each problem, by file and place, each told once; a last line counts them when they are several.
 
     `width` is that of the screen in columns: source lines are cut to it, around the spot; nothing else is.

@@ -43,7 +43,7 @@ _FORM_TOKEN = re.compile(rf"((?:^|[&?#])(?:{_TOKENS}|{_SIGNATURES})=)(?!<<|%3C%3
 
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#]*)([^#]*)")
-_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_JSON = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
 def lines(exchange: Exchange, redact: Redact, *, color: bool) -> Iterator[str]:
@@ -73,8 +73,10 @@ def excerpt(response: Response, redact: Redact, length: int) -> str:
     text = _readable(response)
     if text is None:
         return printable(_described(response.size, redact(response.media_type)))
-    text = " ".join(_masked(text, redact).split())
-    return printable(text[:length]) + ("..." if len(text) > length else "") or "(empty)"
+    # Blanks that lay out take room, but seldom ten times as much as what is shown.
+    shown = " ".join(_masked(text, redact, 10 * length).split())
+    cut = len(shown) > length or len(text) > 10 * length
+    return printable(shown[:length]) + ("..." if cut else "") or "(empty)"
 
 
 def request(call: Call, redact: Redact) -> Iterator[str]:
@@ -129,24 +131,25 @@ def _headers(headers: Headers, redact: Redact) -> Iterator[str]:
 
 
 def _body(text: str, redact: Redact) -> Iterator[str]:
-    masked = _masked(text, redact)
     shown = ""
-    for piece in _laid_out(masked):
+    for piece in _laid_out(_masked(text, redact, BOUND), json_it=_is_json(text)):
         shown += piece
         if len(shown) > BOUND:
             break
     yield from shown[:BOUND].replace("\r\n", "\n").removesuffix("\n").split("\n")
-    if len(shown) > BOUND:
-        yield f"(cut here; the whole body has {len(masked)} characters)"
+    if max(len(shown), len(text)) > BOUND:
+        yield f"(cut here; the whole body has {len(text)} characters)"
 
 
-def _masked(text: str, redact: Redact) -> str:
-    return _FORM_TOKEN.sub(r"\1...", _JSON_TOKEN.sub(r"\1...", redact(text)))
+def _masked(text: str, redact: Redact, length: int) -> str:
+    """The first `length` characters of a body, and so many more as one secret takes."""
+    shown = redact(text, length) if len(text) > length else redact(text)
+    return _FORM_TOKEN.sub(r"\1...", _JSON_TOKEN.sub(r"\1...", shown))
 
 
-def _laid_out(text: str) -> Iterator[str]:
+def _laid_out(text: str, *, json_it: bool) -> Iterator[str]:
     """The pieces of JSON with one member on a line, its tokens exactly as they came; any other text as it is."""
-    if not _is_json(text):
+    if not json_it:
         yield text
         return
     depth = 0
