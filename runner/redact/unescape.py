@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right
 from functools import cache
 from itertools import accumulate
 
+# What an escape begins with; the last two lead a character of Latin-1 in UTF-8.
+_BEGIN = (b"%", b"\\", b"&", b"\xc2", b"\xc3")
 _SIMPLE = {
     34: b'"',
     39: b"'",
@@ -77,7 +79,7 @@ _TABLE = _Table()
 
 def unescape(source: bytes) -> Unescaped | None:
     """One pass over UTF-8; None when there is nothing to undo."""
-    if b"%" not in source and b"\\" not in source and b"&" not in source and source.isascii():
+    if not any(map(source.__contains__, _BEGIN)):
         return None
     pieces = _escapes().split(source)
     if len(pieces) == 1:
