@@ -6,9 +6,11 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from runner.errors import InputError, Location, Problem
 from runner.exchange import Headers, Part, header_values
+from runner.project import Project
 
 CHUNK = 1 << 16
 
@@ -16,8 +18,16 @@ CHUNK = 1 << 16
 class Multipart:
     """The parts, encoded: `content_type` names the boundary, `length` is in bytes; iterating gives the bytes."""
 
-    def __init__(self, parts: Sequence[Part], location: Location | None, boundary: str | None = None) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        location: Location | None,
+        boundary: str | None = None,
+        project: Project | None = None,
+    ) -> None:
         """Raises InputError for a file that cannot be read, or a name that would break the encoding."""
+        self._location = location
+        self._project = project
         self._boundary = boundary or os.urandom(16).hex()
         self._pieces: list[bytes | Path] = []
         self.length = 0
@@ -33,14 +43,14 @@ class Multipart:
 
     def _add(self, piece: bytes | Path, location: Location | None = None) -> None:
         self._pieces.append(piece)
-        self.length += len(piece) if isinstance(piece, bytes) else file_size(piece, location)
+        self.length += len(piece) if isinstance(piece, bytes) else file_size(piece, location, self._project)
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
             if isinstance(piece, bytes):
                 yield piece
             else:
-                with piece.open("rb") as file:
+                with opened(piece, self._location, self._project) as file:
                     while chunk := file.read(CHUNK):
                         yield chunk
 
@@ -52,11 +62,16 @@ def boundary_of(headers: Headers) -> str | None:
     return (found[1] or found[2]) if found else None
 
 
-def file_size(path: Path, location: Location | None) -> int:
+def file_size(path: Path, location: Location | None, project: Project | None = None) -> int:
     """Bytes. Raises InputError when the file cannot be read."""
+    with opened(path, location, project) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def opened(path: Path, location: Location | None, project: Project | None) -> BinaryIO:
+    """The file, to be read; as `project` allows, if there is one. Raises InputError when it cannot be."""
     try:
-        with path.open("rb") as file:
-            return os.fstat(file.fileno()).st_size
+        return path.open("rb") if project is None else project.open(path, location)
     except OSError as error:
         raise InputError(
             Problem(f"cannot read the file {path.name}: {error.strerror}", location, "mend the path")

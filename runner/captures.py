@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from runner import queries, tree
 from runner.collection import Capture, RequestSpec
@@ -18,6 +18,7 @@ from runner.template import Template
 from runner.values import MISSING, Missing, Secret, Value, as_text, secrets_in, taint
 
 # What a token endpoint answers with (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3) is a secret without being told.
+_CUTTING = ("text", "bytes", "regex", "xpath")
 TOKENS = ("access_token", "refresh_token", "id_token")
 
 
@@ -51,6 +52,7 @@ def _take(
         query = queries.resolve(capture.query, scope)
         secret = _is_secret(capture, query, environment)
         value = _value(capture, query, response, scope)
+        secret = secret or _holds_token(value, query, response)
         value = _recognised(capture, value, query, response, redactor)
         value = _recognised(capture, _filtered(capture, value, secret, scope), query, response, redactor)
         secret = secret or bool(secrets_in(value))
@@ -84,12 +86,44 @@ def secret_names(requests: Iterable[RequestSpec], environment: Environment | Non
 
 
 def _is_secret(capture: Capture, query: Query, environment: Environment | None) -> bool:
-    if capture.secret is not None:
-        return capture.secret
+    """By what files say. That a token is none is not a collection's to say: it would be the way to carry one off."""
     if environment and capture.name in environment.secrets:
         return True
     last = query.argument.rstrip("'\"]").replace("['", ".").replace('["', ".").rpartition(".")[2]
-    return query.kind == "json" and last in TOKENS
+    return bool(capture.secret) or (query.kind == "json" and last in TOKENS)
+
+
+def _holds_token(value: Value, query: Query, response: Response) -> bool:
+    """Whether a token of the answer is in `value`, or could be: a text query may cut one into pieces."""
+    if query.kind not in ("json", *_CUTTING):
+        return False
+    try:
+        if not any(name.encode() in response.bytes for name in TOKENS):
+            return False
+        found = set(_tokens(response.json)) if query.kind == "json" else set()
+    except Unreadable:
+        return False
+    return query.kind in _CUTTING or any(token in text for text in _texts(value) for token in found)
+
+
+def _inside(value: Value) -> Iterator[tuple[str, Value]]:
+    """Each value in `value`, itself among them, with the key that it is under (or nothing)."""
+    pending: list[tuple[str, Value]] = [("", value)]
+    while pending:
+        key, one = pending.pop()
+        yield key, one
+        if isinstance(one, dict):
+            pending.extend(one.items())
+        elif isinstance(one, list):
+            pending.extend((key, item) for item in one)
+
+
+def _tokens(document: Value) -> Iterator[str]:
+    return (one for key, one in _inside(document) if key in TOKENS and isinstance(one, str) and one)
+
+
+def _texts(value: Value) -> Iterator[str]:
+    return (one for _, one in _inside(value) if isinstance(one, str))
 
 
 def _recognised(capture: Capture, value: Value, query: Query, response: Response, redactor: Redactor) -> Value:
@@ -141,7 +175,20 @@ def _value(capture: Capture, query: Query, response: Response, scope: Scope) -> 
 def _filtered(capture: Capture, value: Value, secret: bool, scope: Scope) -> Value:
     if not isinstance(capture.filter, Template):
         return value
-    return capture.filter.render(scope.with_item("value", taint(value, capture.name) if secret else value))
+    filtered = capture.filter.render(scope.with_item("value", taint(value, capture.name) if secret else value))
+    if secret and not _can_hide(filtered):
+        message = (
+            f"the filter of `{capture.name}`, which is a secret, gives what cannot be hidden: true, false or nothing"
+        )
+        raise InputError(Problem(message, capture.location, "let it give a text or a number"))
+    return filtered
+
+
+def _can_hide(value: Value) -> bool:
+    """Whether `value` can be made a secret: a text, a number, or a list or map of such that is not empty."""
+    if isinstance(value, (list, dict)):
+        return bool(value) and all(map(_can_hide, value.values() if isinstance(value, dict) else value))
+    return value is not None and not isinstance(value, bool)
 
 
 def _expires_in(capture: Capture, response: Response, scope: Scope) -> float | None:
@@ -156,7 +203,7 @@ def _expires_in(capture: Capture, response: Response, scope: Scope) -> float | N
         written = tree.render(capture.expires_in, scope)
     if written is None or isinstance(written, Missing):
         return None
-    found = seconds(written) if isinstance(written, (str, int, float)) else None
+    found = seconds(written) if isinstance(written, (str, int, float)) and not isinstance(written, bool) else None
     if found is None:
         raise InputError(
             Problem(

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from runner.errors import Location, Problem
 from runner.predicates import Expectation
+from runner.project import NOWHERE, Project
 from runner.queries import QuerySpec
 from runner.records import record
 from runner.template import Template
@@ -146,7 +147,7 @@ class RequestSpec:
 
     `id` is its path from the top (`leads/create`), unique in the collection. `layers` are the variables of the
     collection and of each folder, outermost first. `folder` is the directory of the file that holds it: file names
-    in it are relative to that.
+    in it are relative to that. `project` says which files it may reach.
     """
 
     id: str
@@ -154,6 +155,7 @@ class RequestSpec:
     method: Text
     url: Text
     folder: Path
+    project: Project = NOWHERE
     name: str | None = None
     description: str | None = None
     tags: tuple[str, ...] = ()

@@ -108,6 +108,7 @@ class Environment:
     providers: Mapping[str, ProviderSpec] = field(default_factory=dict)
     commands: tuple[SecretSource, ...] = ()
     hosts: tuple[str, ...] = ()
+    hosts_location: Location | None = None
     tls: Tls = Tls()
     proxy: Tree = None
     proxy_location: Location | None = None

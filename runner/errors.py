@@ -2,6 +2,7 @@
 
     ZrunError                  exit  what happened
     ├── InputError               2   files, arguments or selection; nothing was sent
+    │   └── OutsideError         2   a file that a collection may not reach; the request that names it is not sent
     ├── NetworkError             3   no answer: DNS, connection, TLS, timeout, protocol
     ├── CredentialsError         4   the credentials were refused
     ├── PolicyError              5   a secret would have gone where it may not go
@@ -103,6 +104,10 @@ class InputError(ZrunError):
     """What a person wrote cannot be used; told before anything is sent."""
 
     exit_code = BAD_INPUT
+
+
+class OutsideError(InputError):
+    """A collection names a file that it may not read, or write."""
 
 
 class NetworkError(ZrunError):

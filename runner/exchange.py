@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from runner.errors import Location, NetworkError
+from runner.project import Project
 from runner.records import record
 from runner.values import Secret, Value
 
@@ -64,7 +65,7 @@ class Call:
     it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown. An answer that
     cannot be had twice is read into a `journal`. Calls with the same `connection` share one connection that no other
     call uses; "" leaves it to the pool. `unsigned` is what the call was before a scheme put its credentials in: a
-    redirect begins from there.
+    redirect begins from there. Files are opened as `project` allows; None: no collection has named them.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Call:
     journal: Journal | None = None
     connection: str = ""
     unsigned: Unsigned | None = None
+    project: Project | None = None
 
 
 @record

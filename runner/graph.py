@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from runner import predicates, tree
@@ -91,9 +91,7 @@ def reads_deeply(request: RequestSpec, shared: Variables) -> Iterator[Name]:
     `shared` are the environment's variables; the request's own layers come below them. A name found through a definition
     has its place there, and is not guarded by how the definition is used.
     """
-    written: dict[str, Tree] = {}
-    for layer in (*request.layers, shared):
-        written.update((name, variable.value) for name, variable in layer.items())
+    written = _written(request, shared)
     seen: set[str] = set()
     pending = list(reads(request))
     while pending:
@@ -102,6 +100,67 @@ def reads_deeply(request: RequestSpec, shared: Variables) -> Iterator[Name]:
         if name.name in written and name.name not in seen:
             seen.add(name.name)
             pending.extend(tree.names(written[name.name]))
+
+
+def looked_into(collection: Collection, graph: Graph, shared: Variables) -> dict[str, frozenset[str]]:
+    """For each request, by id, the variables whose content decides what is sent for it, or whether it is sent at all.
+
+    That is what it reads itself; what the definitions of these variables read, and the captures that give them their
+    values; and what decides whether the requests that it depends on pass. Whether a variable has a value does not count.
+    """
+    given: dict[str, list[Name]] = {}
+    for request in collection:
+        for capture in request.capture:
+            given.setdefault(capture.name, []).extend(_capture_reads(capture))
+    own = {request.id: _looked_into(_all_reads(request), request, shared, given) for request in collection}
+    decides = {request.id: _looked_into(_decides(request), request, shared, given) for request in collection}
+    found: dict[str, frozenset[str]] = {}
+    for request in in_order(collection, graph):
+        before = [dependency.id for dependency in graph[request.id]]
+        # What decides whether this one passes includes what decides whether those before it do.
+        decides[request.id] = frozenset(decides[request.id].union(*(decides.get(name, ()) for name in before)))
+        found[request.id] = own[request.id] | decides[request.id]
+    return found
+
+
+def _decides(request: RequestSpec) -> Iterator[Name]:
+    """What decides whether a request is sent, how often, and whether it passes."""
+    if isinstance(request.when, Template):
+        yield from request.when.names
+    if request.for_each:
+        yield from tree.names(request.for_each.items)
+    for expectation in _expectations(request):
+        yield from predicates.names(expectation)
+    for capture in request.capture:
+        yield from _capture_reads(capture)
+
+
+def deeply(names: Iterable[Name], request: RequestSpec, shared: Variables) -> frozenset[str]:
+    """The names that `names` read in a request whose content matters, and what their definitions read in turn."""
+    return _looked_into(names, request, shared, {})
+
+
+def _looked_into(
+    names: Iterable[Name], request: RequestSpec, shared: Variables, given: Mapping[str, Sequence[Name]]
+) -> frozenset[str]:
+    written = _written(request, shared)
+    found: set[str] = set()
+    pending = [name for name in names if name.looked_into]
+    while pending:
+        name = pending.pop().name
+        if name not in found:
+            found.add(name)
+            inner = (*tree.names(written.get(name)), *given.get(name, ()))
+            pending.extend(one for one in inner if one.looked_into)
+    return frozenset(found)
+
+
+def _written(request: RequestSpec, shared: Variables) -> dict[str, Tree]:
+    """The definitions of variables as a request sees them."""
+    written: dict[str, Tree] = {}
+    for layer in (*request.layers, shared):
+        written.update((name, variable.value) for name, variable in layer.items())
+    return written
 
 
 def dependencies(requests: Sequence[RequestSpec], shared: Variables) -> Graph:

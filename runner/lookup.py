@@ -33,11 +33,16 @@ class Lookup(Protocol):
 
 @dataclass(frozen=True)
 class Name:
-    """A variable that a template reads. `guarded`: its absence is handled (`default`, `is missing`, `is stale`, ...)."""
+    """A variable that a template reads.
+
+    `guarded`: its absence is handled (`default`, `is missing`, `is stale`, ...). `looked_into`: its content matters, not
+    only whether it has a value and until when.
+    """
 
     name: str
     location: Location
     guarded: bool = False
+    looked_into: bool = True
 
 
 class NoValue(InputError):

@@ -125,7 +125,7 @@ def read(text: str, place: Place, offset: int) -> Direct | None:
         within = STALE_WITHIN if kind == "stale" else seconds(match[4] or match[5] or "")
         if within is None:
             return None
-    where = Name(name, place.at(offset, len(name)), guarded=True)
+    where = Name(name, place.at(offset, len(name)), guarded=True, looked_into=False)
     return Condition(where, bool(negation) is not (kind == "defined"), within)
 
 

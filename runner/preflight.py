@@ -6,28 +6,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from runner import graph, render
 from runner.collection import AuthSpec, Collection, RequestSpec, Variable
 from runner.environment import Environment, SecretSpec
-from runner.errors import InputError, PolicyError, Problem, did_you_mean, nearest
+from runner.errors import InputError, OutsideError, PolicyError, Problem, did_you_mean, nearest
 from runner.exchange import Call
 from runner.plan import Plan
 from runner.policy import Policy
 from runner.records import record
 from runner.scope import Scope
-from runner.template import Name, NoValue, Template
+from runner.template import Name, NoValue
 from runner.values import MISSING, Secret
 
 
 @record
 class Findings:
-    """What is wrong (`problems`), what policy forbids (`refusals`), and which secrets are to be asked for (`prompts`)."""
+    """What is wrong (`problems`), what policy forbids (`refusals`), and which secrets are to be asked for (`prompts`).
+
+    `missing` are secrets that no source gives, and that nobody can be asked for.
+    """
 
     problems: tuple[Problem, ...]
     refusals: tuple[Problem, ...] = ()
     prompts: tuple[SecretSpec, ...] = ()
+    missing: tuple[Problem, ...] = ()
 
 
 def static(
@@ -52,7 +57,7 @@ def static(
                 problems.setdefault((at.source.name, at.line, at.column, problem.message), problem)
         earlier.update(capture.name for capture in request.capture)
     found = list(problems.values())
-    found.extend(_missing_files(collection))
+    found.extend(_files(collection))
     if environment:
         found.extend(_missing_tls(environment))
         found.extend(_unknown_providers(collection, environment))
@@ -118,14 +123,25 @@ def _as_subtraction(name: str, known: Iterable[str]) -> str | None:
     return None
 
 
-def _missing_files(collection: Collection) -> Iterator[Problem]:
+def _files(collection: Collection) -> Iterator[Problem]:
+    """Files that are not there, or that a collection may not reach; of names that hold no template."""
     for request in collection:
         body = request.body
-        written = [(body.file, body.location)] if body and body.file is not None else []
-        written += [(part.file, part.location) for part in (body.parts if body else ()) if part.file is not None]
-        for name, place in written:
-            if isinstance(name, str) and not (request.folder / name).is_file():
-                yield Problem(f"the file `{name}` is not there", place, f"it is looked for in {_shown(request.folder)}")
+        written = [(body.file, body.location, False)] if body and body.file is not None else []
+        written += [(part.file, part.location, False) for part in (body.parts if body else ()) if part.file is not None]
+        if request.save is not None:
+            written.append((request.save, request.location, True))
+        for name, place, writing in written:
+            if not isinstance(name, str):
+                continue
+            path = request.folder / name
+            try:
+                request.project.locate(path, place, writing=writing)
+                if not writing and not path.is_file():
+                    where = f"it is looked for in {_shown(request.folder)}"
+                    yield Problem(f"the file `{name}` is not there", place, where)
+            except OutsideError as error:
+                yield from error.problems
 
 
 def _missing_tls(environment: Environment) -> Iterator[Problem]:
@@ -159,14 +175,17 @@ def before(
     """
     problems: dict[str, Problem] = {}
     refusals: dict[str, Problem] = {}
+    absent: dict[str, Problem] = {}
     prompts: dict[str, SecretSpec] = {}
     secrets = plan.environment.secrets if plan.environment else {}
     shared = plan.environment.all_variables() if plan.environment else {}
+    looked_into = graph.looked_into(plan.collection, plan.graph, shared)
     coming: set[str] = set()
+    rehearsal = scope.rehearsal()
     for step in plan.steps:
         if step.verdict == "skip":
             continue
-        view = scope.at(step.request)
+        view = rehearsal.at(step.request)
         every = tuple(graph.reads_deeply(step.request, shared))
         names = {name.name: name for name in every if not name.guarded}
         for name in {name.name for name in every} & secrets.keys() - names.keys():
@@ -177,21 +196,36 @@ def before(
             if view.get(name) is not MISSING:
                 continue
             if not asks(spec):
-                problems[name] = missing(spec)
+                absent[name] = missing(spec)
             elif step.verdict == "run":
                 prompts[name] = spec
-        url = _look_at_address(step.request, view, policy, names.keys() & secrets.keys(), problems, refusals)
+        looked = looked_into[step.request.id]
+        # A secret that will be there, or is; what it hides does not matter yet, and no source is asked for it.
+        marks = frozenset(
+            Secret(name, name)
+            for name in looked & secrets.keys()
+            if name in names or secrets[name].sources or not view.needs_source(name)
+        )
+        url: str | None = None
+        try:
+            url = _rehearse(step.request, view, policy, marks, ready=not looked & coming)
+        except PolicyError as error:
+            refusals.update((str(problem), problem) for problem in error.problems)
+        except InputError as error:
+            problems.update((str(problem), problem) for problem in error.problems)
         if step.request.auth:
             findings = ready(step.request.auth, view, url)
             problems.update((str(problem), problem) for problem in findings.problems)
             refusals.update((str(problem), problem) for problem in findings.refusals)
+            absent.update((str(problem), problem) for problem in findings.missing)
             if step.verdict == "run":
                 prompts.update((spec.name, spec) for spec in findings.prompts)
         coming.update(capture.name for capture in step.request.capture)
     for name in _read_by_renewals(plan, shared) & secrets.keys():
         if scope.needs_source(name) and (problem := refused(secrets[name])):
             problems[name] = problem
-    return Findings(tuple(problems.values()), tuple(refusals.values()), tuple(prompts.values()))
+    found = Findings(tuple(problems.values()), tuple(refusals.values()), tuple(prompts.values()))
+    return replace(found, missing=tuple(absent.values()))
 
 
 def _read_by_renewals(plan: Plan, shared: Mapping[str, Variable]) -> set[str]:
@@ -201,27 +235,26 @@ def _read_by_renewals(plan: Plan, shared: Mapping[str, Variable]) -> set[str]:
     return {name.name for request in requests for name in graph.reads_deeply(request, shared)}
 
 
-def _look_at_address(
-    request: RequestSpec,
-    scope: Scope,
-    policy: Policy,
-    secrets: Iterable[str],
-    problems: dict[str, Problem],
-    refusals: dict[str, Problem],
+def _rehearse(
+    request: RequestSpec, scope: Scope, policy: Policy, marks: frozenset[Secret], *, ready: bool
 ) -> str | None:
-    """The address, when it is known already."""
-    try:
-        url = render.address(request, scope)
-    except NoValue:
-        return None  # no mistake yet: an earlier request may capture it
-    except InputError as error:
-        problems.update((str(problem), problem) for problem in error.problems)
-        return None
-    marks = frozenset(Secret("", name) for name in secrets)
-    place = request.url.location if isinstance(request.url, Template) else request.location
-    try:
-        policy.check(Call("GET", url, secrets=marks, location=place))
-    except PolicyError as error:
-        for problem in error.problems:
-            refusals[str(problem)] = problem
-    return url
+    """The address of the call, which is made and judged as far as its values are known.
+
+    `ready`: none of them will be another when it is sent. Raises PolicyError, OutsideError for a file,
+    InputError for an address that is none.
+    """
+    call: Call | None = None
+    if ready:
+        try:
+            call = render.call(request, scope)
+        except OutsideError:
+            raise
+        except InputError:
+            pass  # told when it is sent, if it is one still; of the address now
+    if call is None:
+        try:
+            call = render.address(request, scope)
+        except NoValue:
+            return None  # no mistake yet: an earlier request may capture it
+    policy.check(replace(call, secrets=call.secrets | marks))
+    return call.url

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote, quote_plus, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from runner.errors import NetworkError, PolicyError, Problem
 from runner.exchange import Call, Hop, header_values, signed
-from runner.policy import split
+from runner.origins import split
+from runner.redact import SHORTEST, spellings
 from runner.values import Secret
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
@@ -52,7 +53,7 @@ def follow(call: Call, status: int, url: str) -> tuple[Call, Hop]:
         headers = tuple(field for field in kept if field[0].lower() != "host")
         carried = list(_secrets_in_body(content, call.secrets))
         if carried:
-            names = ", ".join(f"`{secret.name}`" for secret in carried)
+            names = ", ".join(sorted({f"`{secret.name}`" for secret in carried}))
             raise PolicyError(
                 Problem(
                     f"a redirect ({status}) would send {names}, in the body, on to {urlsplit(url).hostname}",
@@ -95,7 +96,9 @@ def same_origin(first: str, second: str) -> bool:
 
 def _carries_credentials(field: tuple[str, str], secrets: Iterable[Secret]) -> bool:
     name, value = field
-    return name.lower() in _CREDENTIALS or any(secret.reveal() and secret.reveal() in value for secret in secrets)
+    return name.lower() in _CREDENTIALS or any(
+        _is_within(secret, value.encode("utf-8", "replace")) for secret in secrets
+    )
 
 
 def _secrets_in_body(content: bytes | Path | tuple[object, ...] | None, secrets: Iterable[Secret]) -> Iterable[Secret]:
@@ -108,25 +111,14 @@ def _secrets_in_body(content: bytes | Path | tuple[object, ...] | None, secrets:
 
 def _is_within(secret: Secret, body: bytes) -> bool:
     text = secret.reveal()
-    forms = {
-        text,
-        quote(text, safe="", errors="replace"),
-        quote_plus(text, errors="replace"),
-        quote_plus(text, safe="*", errors="replace"),
-    }
-    return bool(text) and any(form.encode("utf-8", "replace") in body for form in forms)
+    return any(
+        form.encode("utf-8", "replace") in body for form in spellings(text) if form == text or len(form) >= SHORTEST
+    )
 
 
 def _is_in(secret: Secret, call: Call) -> bool:
-    text = secret.reveal()
-    if not text:
-        return False
-    return (
-        text in call.url
-        or quote(text, safe="", errors="replace") in call.url
-        or any(text in value for _, value in call.headers)
-        or bool(_secrets_in_body(call.content, (secret,)))
-    )
+    head = "\n".join([call.url, *(value for _, value in call.headers)])
+    return _is_within(secret, head.encode("utf-8", "replace")) or bool(_secrets_in_body(call.content, (secret,)))
 
 
 def _masked(url: str, secrets: Iterable[Secret]) -> str:

@@ -11,8 +11,9 @@ from urllib.parse import quote, quote_plus
 
 from runner import tree
 from runner.collection import BodySpec, Pair, PartSpec, RequestSpec, Text
-from runner.errors import InputError, Location, Problem
+from runner.errors import InputError, Location, PolicyError, Problem
 from runner.exchange import Call, Headers, Part
+from runner.origins import split
 from runner.template import Lookup, Template
 from runner.values import Secret, reveal, secrets_in, to_text
 
@@ -57,11 +58,13 @@ def call(request: RequestSpec, lookup: Lookup) -> Call:
     url = _url(request, lookup)
     headers, secrets = _headers(request, lookup)
     method = tree.render_text(request.method, lookup)
-    if isinstance(method, Secret) or not _TOKEN.match(method):
+    if isinstance(method, Secret):
+        raise PolicyError(Problem("the method would hold a secret", request.location, "write it as `method: PURGE`"))
+    if not _TOKEN.match(method):
         raise InputError(Problem("the method is not a word of HTTP", request.location, "write it as `method: PURGE`"))
     content: bytes | Path | tuple[Part, ...] | None = None
     if request.body:
-        content, media_type, body_secrets = _body(request.body, request.folder, lookup)
+        content, media_type, body_secrets = _body(request.body, request, lookup)
         secrets |= body_secrets
         if media_type and not any(name.lower() == "content-type" for name, _ in headers):
             headers = (*headers, ("Content-Type", media_type))
@@ -74,16 +77,19 @@ def call(request: RequestSpec, lookup: Lookup) -> Call:
         follow_redirects=request.follow_redirects,
         max_redirects=request.max_redirects,
         cookies=request.cookies,
-        save=_file(request.save, request.folder, lookup) if request.save is not None else None,
+        save=_file(request.save, request, lookup, writing=True) if request.save is not None else None,
         secrets=frozenset(secrets | url.secrets),
         location=_place(request.url, request.location),
         masked_url=url.shown,
+        project=request.project,
     )
 
 
-def address(request: RequestSpec, lookup: Lookup) -> str:
-    """The URL alone, as it would be sent. Raises as `call` does."""
-    return _url(request, lookup).real
+def address(request: RequestSpec, lookup: Lookup) -> Call:
+    """A call to the URL alone, with its secrets. Raises as `call` does."""
+    url = _url(request, lookup)
+    place = _place(request.url, request.location)
+    return Call("GET", url.real, secrets=frozenset(url.secrets), location=place, masked_url=url.shown)
 
 
 def _place(text: Text, otherwise: Location) -> Location:
@@ -112,28 +118,18 @@ def _url(request: RequestSpec, lookup: Lookup) -> _Ink:
 
 def _check_address(ink: _Ink, place: Location) -> None:
     """Refuse what is not an absolute http(s) URL, and what two parsers could read as two different hosts."""
-    address = ink.real
-    scheme, colon, rest = address.partition("://")
-    if not colon or scheme.lower() not in ("http", "https"):
+    scheme = ink.real.partition("://")[0].lower()
+    if "://" not in ink.real or scheme not in ("http", "https"):
         raise InputError(
             Problem("the address does not begin with http:// or https://", place, "give the whole URL, scheme and host")
         )
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if not authority or authority.startswith(":"):
-        raise InputError(Problem("the address names no host", place, "put a host behind the scheme"))
-    if "\\" in authority or any(character <= " " or character == "\x7f" for character in address):
-        raise InputError(
-            Problem(
-                "the address holds a blank, a control character or a backslash",
-                place,
-                "percent-encode it, or mend the value",
-            )
-        )
-    port = authority.rpartition("@")[2].rpartition("]")[2].rpartition(":")[2]
-    if ":" in authority.rpartition("@")[2].rpartition("]")[2] and not (
-        port.isascii() and port.isdigit() and int(port) < 65536
-    ):
-        raise InputError(Problem("the port of the address is not a number below 65536", place, "mend the port"))
+    if any(character <= " " or character == "\x7f" for character in ink.real):
+        what = "it holds a blank or a control character"
+        raise InputError(Problem(f"the address cannot be used: {what}", place, "percent-encode it, or mend the value"))
+    try:
+        split(ink.real)
+    except ValueError as error:
+        raise InputError(Problem(f"the address cannot be used: {error}", place, "mend the URL")) from None
 
 
 def _fill_path(url: str | Secret, pairs: tuple[Pair, ...], lookup: Lookup) -> str | Secret:
@@ -206,16 +202,16 @@ def _headers(request: RequestSpec, lookup: Lookup) -> tuple[Headers, set[Secret]
 
 
 def _body(
-    body: BodySpec, folder: Path, lookup: Lookup
+    body: BodySpec, request: RequestSpec, lookup: Lookup
 ) -> tuple[bytes | Path | tuple[Part, ...], str | None, set[Secret]]:
     """The content, its media type (None: by the transport), and the secrets in it."""
     if body.kind == "form":
         return _form(body, lookup)
     if body.kind == "multipart":
-        parts, secrets = _multipart(body, folder, lookup)
+        parts, secrets = _multipart(body, request, lookup)
         return parts, None, secrets
     if body.kind == "file":
-        path = _file(body.file or "", folder, lookup)
+        path = _file(body.file or "", request, lookup, body.location)
         return path, _media_type(path), set()
     if body.kind in ("json", "graphql"):
         value = tree.render(body.tree, lookup)
@@ -250,7 +246,7 @@ def _form_encoded(text: str) -> str:
     return quote_plus(text, safe="*", errors="replace")
 
 
-def _multipart(body: BodySpec, folder: Path, lookup: Lookup) -> tuple[tuple[Part, ...], set[Secret]]:
+def _multipart(body: BodySpec, request: RequestSpec, lookup: Lookup) -> tuple[tuple[Part, ...], set[Secret]]:
     parts: list[Part] = []
     secrets: set[Secret] = set()
     for spec in body.parts:
@@ -258,7 +254,7 @@ def _multipart(body: BodySpec, folder: Path, lookup: Lookup) -> tuple[tuple[Part
         media_type = tree.render_key(spec.content_type, lookup) if spec.content_type is not None else None
         filename = tree.render_key(spec.filename, lookup) if spec.filename is not None else None
         if spec.file is not None:
-            path = _file(spec.file, folder, lookup)
+            path = _file(spec.file, request, lookup, spec.location)
             parts.append(Part(name, path, filename or path.name, media_type or _media_type(path)))
             continue
         for content in _part_contents(spec, lookup):
@@ -276,14 +272,19 @@ def _part_contents(spec: PartSpec, lookup: Lookup) -> Iterator[str | Secret]:
             yield to_text(item)
 
 
-def _file(written: Text, folder: Path, lookup: Lookup) -> Path:
+def _file(
+    written: Text, request: RequestSpec, lookup: Lookup, place: Location | None = None, *, writing: bool = False
+) -> Path:
+    """The path of a file. Raises OutsideError for one that a collection may not reach."""
     text = tree.render_text(written, lookup)
-    place = written.location if isinstance(written, Template) else None
+    place = written.location if isinstance(written, Template) else place or request.location
     if isinstance(text, Secret):
-        raise InputError(Problem("the name of a file would hold a secret", place, "name the file without it"))
+        raise PolicyError(Problem("the name of a file would hold a secret", place, "name the file without it"))
     if not text or "\0" in text or not Path(text).name or Path(text).name == "..":
         raise InputError(Problem("this is not the name of a file", place, "give a path that ends in a file's name"))
-    return folder / text
+    path = request.folder / text
+    request.project.locate(path, place, writing=writing)
+    return path
 
 
 def _media_type(path: Path) -> str:

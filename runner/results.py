@@ -61,7 +61,15 @@ class StepResult:
 
 
 # Which status a run ends with when its steps fail in different ways: the deepest cause first.
-_PRECEDENCE = (errors.INTERNAL, errors.INTERRUPTED, errors.POLICY, errors.CREDENTIALS, errors.NETWORK, errors.FAILED)
+_PRECEDENCE = (
+    errors.INTERNAL,
+    errors.INTERRUPTED,
+    errors.POLICY,
+    errors.BAD_INPUT,
+    errors.CREDENTIALS,
+    errors.NETWORK,
+    errors.FAILED,
+)
 
 
 def exit_code(steps: Iterable[StepResult]) -> int:

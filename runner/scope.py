@@ -9,7 +9,7 @@ again. A name that the environment lists under `secrets` is a Secret wherever it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -18,7 +18,7 @@ from runner.collection import RequestSpec, Variable, Variables
 from runner.environment import Environment
 from runner.errors import InputError, Location, Problem, did_you_mean
 from runner.lookup import NoValue
-from runner.values import MISSING, Missing, Secret, Value, taint
+from runner.values import MISSING, Missing, Secret, Value, secrets_in, taint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,10 +71,9 @@ class Origin:
 class Sources:
     """What the layers above the files hold. `captured` grows while a run goes on: the only thing here that changes.
 
-    `secret` gives a secret from its sources, or None; `why` words the next step for one that has none, `whence` where
-    another came from. `given` is what
-    an embedded sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each
-    value that is captured, before anybody can show it. `outside` are the secrets that the process environment or a file
+    `secret` gives a secret from its sources, or None; `found` one that they have given already (None: `secret` does);
+    `why` words the next step for one that has none, `whence` where another came from. `given` is what an embedded
+    sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each value that is captured, before anybody can show it. `outside` are the secrets that the process environment or a file
     of secrets gives, each with its origin.
     """
 
@@ -86,6 +85,7 @@ class Sources:
     arguments: Mapping[str, Value] = field(default_factory=dict)
     outside: Mapping[str, tuple[Secret, Origin]] = field(default_factory=dict)
     secret: Callable[[str], Secret | None] = lambda _: None
+    found: Callable[[str], Secret | None] | None = None
     why: Callable[[str], str | None] = lambda _: None
     whence: Callable[[str], str] = lambda _: ""
     now: Callable[[], float] = lambda: 0.0
@@ -113,6 +113,10 @@ class Scope:
         self._layers = layers
         self._items = items or {}
         self._being_rendered: list[Variable] = []
+
+    def rehearsal(self) -> Scope:
+        """The same values, but chance has a source of its own: looking ahead changes nothing of a run with a seed."""
+        return Scope(replace(self._sources, _rng=None), self._layers, self._items)
 
     def at(self, request: RequestSpec) -> Scope:
         """The scope with the variables of the request's collection and folders."""
@@ -154,6 +158,17 @@ class Scope:
         origin = self.origin(name)
         return self._sources.captured.get(name) if origin and origin.kind == "captured" else None
 
+    def secrets_of(self, name: str) -> frozenset[Secret]:
+        """The secrets in the value of `name` that comes from outside the files; of a source, when it has been asked by now.
+
+        Nothing is rendered, and no source is asked: what nobody has read has decided nothing.
+        """
+        over = self._over_files(name)
+        if over is not None:
+            return secrets_in(over[0])
+        found = (self._sources.found or self._sources.secret)(name)
+        return frozenset() if found is None else frozenset((found,))
+
     def needs_source(self, name: str) -> bool:
         """Whether the value of `name`, a declared secret, would have to come from one of its sources; none is asked."""
         return self._over_files(name) is None
@@ -185,7 +200,8 @@ class Scope:
             return outside
         variable = process_name(name)
         if variable in sources.process:
-            return self._hidden(self._secret_named(name), sources.process[variable]), Origin("process", variable)
+            value = self._hidden(self._secret_named(name), sources.process[variable])
+            return (taint(value, name) if self._is_ambient(name) else value), Origin("process", variable)
         if name in sources.given:
             return sources.given[name], Origin("sandbox")
         if name in sources.captured:
@@ -206,6 +222,11 @@ class Scope:
         from runner import seeds  # late: few runs are given a secret that they capture
 
         return seeds.is_of(captured.seed, given)
+
+    def _is_ambient(self, name: str) -> bool:
+        """Whether the process environment's value of `name` is a secret though no file says so: by its name."""
+        environment = self._sources.environment
+        return sounds_secret(name) and not (environment and name in environment.all_variables())
 
     def _written(self) -> Iterator[tuple[Kind, Variables]]:
         """What files say, the strongest first."""
@@ -294,3 +315,21 @@ class Scope:
 def process_name(name: str, prefix: str = PROCESS_PREFIX) -> str:
     """The process environment's name for the variable `name`: upper case, `_` for `-`."""
     return prefix + name.upper().replace("-", "_")
+
+
+_SECRET_WORDS = frozenset(
+    "token secret password passwd passphrase pwd key apikey credential credentials jwt pat".split()
+)
+_HARMLESS_ENDS = frozenset("url uri domain host endpoint type name id path file format".split())
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether the name of a variable says that its value is a secret: `refresh-token`, `api-key`; not `token-url`."""
+    words = name.lower().replace("_", "-").replace(".", "-").split("-")
+    return not _SECRET_WORDS.isdisjoint(words) and words[-1] not in _HARMLESS_ENDS
+
+
+def ambient_secrets(process: Iterable[str]) -> frozenset[str]:
+    """The names of the secrets that the process environment gives, of its variables' names: in both spellings."""
+    found = {v.removeprefix(PROCESS_PREFIX).lower() for v in process if v.startswith(PROCESS_PREFIX)}
+    return frozenset(name for plain in found for name in (plain, plain.replace("_", "-")) if sounds_secret(name))

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from runner import attempts, captures, errors, judgement, plan, render, tree
+from runner import attempts, captures, errors, graph, judgement, plan, render, tree
 from runner.attempts import Sent
 from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
 from runner.diagnosis import refused
-from runner.errors import CredentialsError, InputError, NetworkError, PolicyError, Problem, ZrunError
+from runner.errors import (
+    CredentialsError,
+    InputError,
+    NetworkError,
+    OutsideError,
+    PolicyError,
+    Problem,
+    ZrunError,
+)
 from runner.exchange import Call, Journal, Response, all_secrets
 from runner.judgement import CheckResult
 from runner.plan import Plan, Step
@@ -56,6 +65,11 @@ class Session:
     ports: Ports
     fail_fast: bool = False
     outcomes: dict[str, StepResult] = field(default_factory=dict)
+
+    @cached_property
+    def _looked_into(self) -> dict[str, frozenset[str]]:
+        shared = self.plan.environment.all_variables() if self.plan.environment else {}
+        return graph.looked_into(self.plan.collection, self.plan.graph, shared)
 
     def run(self) -> Iterator[StepResult]:
         """Run the plan in order. Yields a result for each step (for each item, where there is a for-each)."""
@@ -155,7 +169,8 @@ class Session:
         if isinstance(error, NoValue) and not (sent and sent.exchanges):
             hint = error.problems[0].hint
             return self._not_sent(request, "blocked", error.problems[0].message + (f": {hint}" if hint else ""))
-        sendable = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS)
+        telling = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS)
+        told = isinstance(error, OutsideError) or error.exit_code in telling
         return StepResult(
             request.id,
             request.title,
@@ -166,7 +181,7 @@ class Session:
             exchanges=tuple(sent.exchanges) if sent else (),
             renewed=tuple(sent.renewed) if sent else (),
             problems=error.problems,
-            exit_code=error.exit_code if error.exit_code in sendable else errors.FAILED,
+            exit_code=error.exit_code if told else errors.FAILED,
         )
 
     def _one(
@@ -221,6 +236,9 @@ class Session:
             call = render.call(request, scope)
             if journal is not None:
                 call = replace(call, journal=journal)
+            # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
+            read = frozenset(s for name in self._looked_into[request.id] for s in scope.secrets_of(name))
+            call = replace(call, secrets=call.secrets | read)
             return attempts.send(call, request.retry, sent, reason, self.ports, auth)
 
         response = once("")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
-from runner.errors import InputError, Location, Place, Problem
+from runner.errors import Location, Place, PolicyError, Problem
 from runner.template import Lookup, Name, Template
 from runner.values import Secret, Value, to_text
 
@@ -69,7 +69,7 @@ def render_key(key: str | Template, lookup: Lookup) -> str:
         return key
     text = key.render_text(lookup)
     if isinstance(text, Secret):
-        raise InputError(Problem(f"the key `{key}` would hold a secret", key.location, "put secrets into values"))
+        raise PolicyError(Problem(f"the key `{key}` would hold a secret", key.location, "put secrets into values"))
     return text
 
 

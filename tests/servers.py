@@ -204,6 +204,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                     "access_token": f"made-up-access-token-{number}",
                     "refresh_token": f"made-up-refresh-token-{number}",
                     "expires_in": 3600,
+                    "scope": "read",
                 },
             )
 

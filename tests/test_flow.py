@@ -103,14 +103,14 @@ a:
   get: <<url>>/token
   capture:
     other: {from: json $.none, default: dflt}
-    up: {from: json $.access_token, filter: "<<value | upper>>", secret: false}
+    up: {from: json $.scope, filter: "<<value | upper>>"}
     short: {from: json $.access_token, expires-in: 1s}
 b: {when: "<<short is stale>>", get: "<<url>>/echo?<<other>>&<<up>>"}
 c: {get: <<url>>/echo, capture: {x: json $.nothing}}
 """
     done = run(tmp_path, server, requests)
     assert done.steps() == {"a": "passed", "b": "passed", "c": "failed"}
-    assert server.paths()[1] == "/echo?dflt&MADE-UP-ACCESS-TOKEN-1"
+    assert server.paths()[1] == "/echo?dflt&READ"
 
 
 def test_what_is_declared_is_kept_and_what_is_not_is_not(tmp_path: Path, server: Server) -> None:

@@ -256,7 +256,8 @@ def test_an_environment_is_found_beside_and_above_the_collection(
     assert caught.value.problems[0].hint == "did you mean `us`?"
 
 
-def test_bases_overlays_and_several_environments(tmp_path: Path) -> None:
+def test_bases_overlays_and_several_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     environment(tmp_path, "variables: {a: base, b: base}\nhosts: [one.example]\nsecrets: {s: {env: BASE}}", "common")
     environment(tmp_path, "base: common.yaml\nvariables: {b: us, c: us}\nhosts: [two.example]\nsecrets: {s: }", "us")
     environment(tmp_path, "variables: {c: mine}\nsecrets: {s: made-up-literal-secret}", "us.local")

@@ -19,7 +19,7 @@ from runner.auth.settings import Settings
 from runner.auth.signed import names_of, with_header, with_query, with_secrets
 from runner.credentials import Auth, Signing
 from runner.exchange import Call, header_values
-from runner.policy import split
+from runner.origins import split
 from runner.values import Secret, reveal
 
 _ALGORITHM = "AWS4-HMAC-SHA256"

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from runner.bodies import CHUNK, Multipart, boundary_of, file_size
+from runner.bodies import CHUNK, Multipart, boundary_of, opened
 from runner.exchange import Call, Headers, header_values
-from runner.policy import split
+from runner.origins import split
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 # RFC 3986, 3.3 and 3.4: what may stand as it is; percent-encoded octets do, too.
@@ -69,7 +69,7 @@ def with_fixed_body(call: Call) -> Call:
     """`call` whose body will be the same bytes each time: a multipart body's boundary is written down."""
     if not isinstance(call.content, tuple) or boundary_of(call.headers):
         return call
-    made = Multipart(call.content, call.location).content_type
+    made = Multipart(call.content, call.location, None, call.project).content_type
     written = header_values(call.headers, "content-type")
     kept: Headers = tuple(field for field in call.headers if field[0].lower() != "content-type")
     media_type = f"{written[-1]}; {made.partition('; ')[2]}" if written else made
@@ -88,12 +88,11 @@ def _chunks(call: Call) -> Iterator[bytes]:
     if isinstance(call.content, bytes):
         yield call.content
     elif isinstance(call.content, Path):
-        file_size(call.content, call.location)
-        with call.content.open("rb") as file:
+        with opened(call.content, call.location, call.project) as file:
             while chunk := file.read(CHUNK):
                 yield chunk
     elif call.content is not None:
-        yield from Multipart(call.content, call.location, boundary_of(call.headers))
+        yield from Multipart(call.content, call.location, boundary_of(call.headers), call.project)
 
 
 def _encoded(match: re.Match[str]) -> str:

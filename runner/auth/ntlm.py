@@ -22,7 +22,7 @@ from runner.auth.signed import with_header, with_secrets
 from runner.credentials import Auth
 from runner.errors import CredentialsError, InputError, Problem
 from runner.exchange import Call, Response
-from runner.policy import split
+from runner.origins import split
 from runner.redirects import same_origin
 from runner.values import reveal
 

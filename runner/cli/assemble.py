@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,8 +19,18 @@ from runner.errors import InputError, Problem, ZrunError
 from runner.files import reader
 from runner.files.state import State
 from runner.policy import Policy
+from runner.project import Project, root_of
 from runner.redact import Redactor
-from runner.scope import PROCESS_PREFIX, SECRET_PREFIX, Captured, Origin, Scope, Sources, process_name
+from runner.scope import (
+    PROCESS_PREFIX,
+    SECRET_PREFIX,
+    Captured,
+    Origin,
+    Scope,
+    Sources,
+    ambient_secrets,
+    process_name,
+)
 from runner.values import Secret, Value, secrets_in, taint
 
 TYPE_CHECKING = False
@@ -27,6 +38,7 @@ if TYPE_CHECKING:
     from runner.files.secrets_file import GivenSecret
     from runner.sandbox import Running
 
+_MASK = re.compile("<<([^<>]+)>>")
 # What stands for the embedded sandbox's address until it is started.
 NOT_STARTED = "http://127.0.0.1"
 SANDBOX_ADDRESSES = ("accounts-domain", "api-domain")
@@ -34,13 +46,14 @@ SANDBOX_ADDRESSES = ("accounts-domain", "api-domain")
 
 @dataclass
 class Given:
-    """What the command line says about values: environments, variables, clock (seconds ahead), seed, secrets."""
+    """What the command line says: environments, variables, clock (seconds ahead), seed, secrets, allowed folders."""
 
     environments: Sequence[str] = ()
     variables: dict[str, Value] = field(default_factory=dict)
     ahead: float = 0.0
     seed: str | None = None
     secrets: Sequence[GivenSecret] = ()
+    allowed: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -74,7 +87,7 @@ class Assembly:
         self.sources.given = {"accounts-domain": running.accounts_domain, "api-domain": running.api_domain}
         self.vault.use(running)
         addresses = [running.accounts_domain, running.api_domain, *_vouched(environment)]
-        self.policy = policy.policy_for(environment, self.collection, addresses)
+        self.policy = _policy(environment, self.collection, addresses, self.redactor)
 
 
 @contextmanager
@@ -84,7 +97,7 @@ def begun(path: Path, given: Given, elsewhere: Iterable[str] = (), *, look_only:
     `elsewhere` are names that count as known though no environment is given. With `look_only`, for what sends nothing,
     no command runs for a secret and no keyring opens: stand-ins are in their places.
     """
-    collection, environment, mistakes = read(path, given.environments)
+    collection, environment, mistakes = read(path, given.environments, given.allowed)
     with _assembled(collection, environment, given, elsewhere, mistakes, look_only=look_only) as assembly:
         if mistakes:
             raise InputError([*mistakes, *preflight.static(collection, environment, assembly.scope, elsewhere)])
@@ -126,6 +139,7 @@ def _assembled(
         arguments=given.variables,
         outside=outside,
         secret=vault,
+        found=vault.found,
         why=vault.why,
         whence=vault.whence,
         now=lambda: time.time() + given.ahead,
@@ -145,7 +159,7 @@ def _assembled(
             sources,
             state,
             vault,
-            policy.policy_for(environment, collection, _vouched(environment)),
+            _policy(environment, collection, _vouched(environment), redactor),
             redactor,
             given,
             stack,
@@ -209,7 +223,27 @@ def _redacting(redactor: Redactor) -> Iterator[None]:
         raise
 
 
-def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environment | None, list[Problem]]:
+def _policy(
+    environment: Environment | None, collection: Collection, given: Sequence[str], redactor: Redactor
+) -> Policy:
+    def known(text: str) -> set[str]:
+        """The names of the secrets in `text`, in any spelling that the redactor finds."""
+        return {span.secret.name for span in redactor.spans(text)}
+
+    return policy.policy_for(environment, collection, given, known, ambient_secrets(os.environ))
+
+
+def _secret_files(environment: Environment) -> Iterator[Path]:
+    """The files that the environment takes secrets from: no collection reads them."""
+    for spec in environment.secrets.values():
+        yield from (s.folder / Path(s.argument).expanduser() for s in spec.sources if s.kind == "file")
+    tls = environment.tls
+    yield from (path for path in (tls.client_key, tls.client_cert) if path is not None)
+
+
+def read(
+    path: Path, environments: Sequence[str], allowed: tuple[Path, ...] = ()
+) -> tuple[Collection, Environment | None, list[Problem]]:
     """The collection and the environment, and the mistakes in parts of the collection, beside which more can be found.
 
     Raises InputError with the mistakes of both when one of them could not be read at all.
@@ -218,19 +252,23 @@ def read(path: Path, environments: Sequence[str]) -> tuple[Collection, Environme
     collection: Collection | None = None
     environment: Environment | None = None
     partly = False
+    unreadable: list[Problem] = []
+    if environments:
+        try:
+            environment = reader.read_environment(environments, path.parent)
+        except InputError as error:
+            unreadable.extend(error.problems)
+    closed = tuple(_secret_files(environment)) if environment else ()
     try:
-        collection = reader.read_collection(path)
+        collection = reader.read_collection(path, Project(root_of(path), allowed, closed))
     except reader.PartlyRead as error:
         collection, partly = error.collection, True
         problems.extend(error.problems)
     except InputError as error:
         problems.extend(error.problems)
-    if environments:
-        try:
-            environment = reader.read_environment(environments, path.parent)
-        except InputError as error:
-            partly = False
-            problems.extend(error.problems)
+    if unreadable:
+        partly = False
+        problems.extend(unreadable)
     if collection is None or (problems and not partly):
         raise InputError(problems)
     return collection, environment, problems

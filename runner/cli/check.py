@@ -27,13 +27,18 @@ def main(arguments: list[str]) -> int:
     parser = options.Parser("check", "Find every mistake in collections and environments. Sends nothing.", _EPILOG)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: what is here)")
     options.add_environment(parser)
+    options.add_reach(parser)
     options.add_color(parser)
     chosen = parser.read(arguments)
     files = list(dict.fromkeys(_files(chosen.paths)))
     if not files:
         raise InputError(Problem("there is nothing to check", None, "name a file or a folder"))
-    secrets = options.read_secrets(chosen.secrets_file)
-    given = Given(chosen.environments, options.read_variables(chosen.variables), secrets=secrets)
+    given = Given(
+        chosen.environments,
+        options.read_variables(chosen.variables),
+        secrets=options.read_secrets(chosen.secrets_file),
+        allowed=options.read_reach(chosen.allowed),
+    )
     code, problems = errors.PASSED, dict[str, Problem]()
     for path in files:
         found, file_code = _check(path, given, files)
@@ -84,7 +89,7 @@ def _check_collection(assembly: Assembly, elsewhere: Iterable[str]) -> tuple[lis
         planned = plan.make(assembly.collection, environment, assembly.scope)
         if environment:
             findings = outside.findings(assembly, planned)
-            found += findings.problems
+            found += (*findings.missing, *findings.problems)
             if findings.refusals:
                 found += findings.refusals
                 code = PolicyError.exit_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner import auth, render
-from runner.errors import InputError
+from runner.errors import InputError, PolicyError
 from runner.lookup import NoValue
 from runner.plan import Plan, Step
 from runner.redact import Redactor
@@ -40,7 +40,7 @@ def _step(step: Step, scope: Scope, redactor: Redactor) -> Iterator[str]:
         yield f"  {request.method} {request.url}"
         yield f"  {error.problems[0].message} yet: {error.problems[0].hint}"
         return
-    except InputError as error:
+    except (InputError, PolicyError) as error:
         yield f"  {error.problems[0].message}"
         return
     redactor.add_all(call.secrets)  # a run would have made them known when it sent the call

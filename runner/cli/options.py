@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -73,6 +74,31 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="secrets, over their sources: NAME=value lines, YAML or JSON; a file that you alone can read, or /dev/fd/3",
     )
+
+
+def add_reach(parser: argparse.ArgumentParser) -> None:
+    """--allow-path: what a collection may reach besides its project; the user's to say, never the collection's."""
+    parser.add_argument(
+        "--allow-path",
+        dest="allowed",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="let the collection read and write files in this folder too, outside of its project; may be repeated",
+    )
+
+
+def read_reach(written: Sequence[str]) -> tuple[Path, ...]:
+    """The folders of --allow-path. Raises InputError for one that is not there."""
+    folders = [Path(os.path.realpath(text)) for text in written]
+    problems = [
+        Problem(f"--allow-path: there is no folder {text}", None, "name a folder that is there")
+        for text, folder in zip(written, folders, strict=True)
+        if not folder.is_dir()
+    ]
+    if problems:
+        raise InputError(problems)
+    return tuple(folders)
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from runner.errors import InputError, Location, Problem, did_you_mean
 from runner.exchange import Call, Journal, Response, Unreadable
 from runner.lookup import NoValue
 from runner.plan import Plan
+from runner.policy import check_proxy
 from runner.preflight import Findings
 from runner.results import StepResult
 from runner.scope import Captured, Scope
@@ -58,6 +59,7 @@ def network(
         tls=assembly.environment.tls if assembly.environment else Tls(),
         proxy=proxy(assembly),
         may_send=lambda url, call: assembly.policy.may_send(url, call),
+        trusts=lambda url: assembly.policy.trusts(url),
         progress=progress,
     ) as transport:
         yield send
@@ -273,6 +275,7 @@ def proxy(assembly: Assembly) -> str | None:
     if environment is None or environment.proxy is None:
         return None
     text = tree.render_text(environment.proxy, assembly.scope)
+    check_proxy(environment, text)
     return text.reveal() if isinstance(text, Secret) else text
 
 

@@ -6,12 +6,13 @@ import json
 import sys
 from collections.abc import Iterator
 
-from runner import errors, plan
+from runner import errors, plan, reach
 from runner.cli import options, screen
-from runner.cli.assemble import Given, begun
+from runner.cli.assemble import Assembly, Given, begun
 from runner.cli.run import prepare
 from runner.graph import reads_deeply
 from runner.plan import Plan, Step
+from runner.reach import Reach
 from runner.reporters.terminal import paint, printable
 from runner.scope import Scope
 
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     parser = options.Parser("plan", "Show what a run would do, in which order and why. Sends nothing.", _EPILOG)
     parser.add_argument("collection", metavar="COLLECTION", help="the file, with or without .yaml")
     options.add_environment(parser)
+    options.add_reach(parser)
     options.add_selection(parser)
     options.add_color(parser)
     options.add_clock(parser)
@@ -37,21 +39,25 @@ def main(arguments: list[str]) -> int:
         options.read_clock(chosen.clock),
         chosen.seed,
         options.read_secrets(chosen.secrets_file),
+        options.read_reach(chosen.allowed),
     )
     with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
         planned = plan.make(
             assembly.collection, assembly.environment, assembly.scope, chosen.requests, alone=chosen.alone
         )
-        prepare(assembly, planned, chosen.color)
+        prepare(assembly, planned, chosen.color, looking=True)
         if chosen.format == "json":
-            text = json.dumps(_document(planned, assembly.scope), indent=2, ensure_ascii=False)
+            text = json.dumps(_document(planned, assembly), indent=2, ensure_ascii=False)
         else:
-            text = "\n".join(_lines(planned, assembly.scope, color=screen.wants_color(chosen.color, sys.stdout)))
+            text = "\n".join(_lines(planned, assembly, color=screen.wants_color(chosen.color, sys.stdout)))
         options.out(assembly.redactor.text(text))
     return errors.PASSED
 
 
-def _lines(planned: Plan, scope: Scope, *, color: bool) -> Iterator[str]:
+def _lines(planned: Plan, assembly: Assembly, *, color: bool) -> Iterator[str]:
+    scope = assembly.scope
+    reached = reach.of(planned, scope)
+    reaches = {one.request.id: one for one in reached}
     width = max(len(step.request.id) for step in planned.steps)
     for number, step in enumerate(planned.steps, 1):
         reason = printable("; ".join(filter(None, (step.because, step.reason))))
@@ -59,14 +65,44 @@ def _lines(planned: Plan, scope: Scope, *, color: bool) -> Iterator[str]:
         yield f"{line}  {paint(reason, 'dim', color)}".rstrip()
         if step.verdict == "skip":
             continue
-        yield f"       {printable(f'{step.request.method} {step.request.url}')}"
+        yield from (f"       {line}" for line in _reach_lines(reaches[step.request.id], color=color))
         for name, where in _variables(planned, step, scope):
             yield f"       {name} {paint('from', 'dim', color)} {where}"
         for dependency in step.depends_on:
             if dependency.variable is None:
                 yield f"       {paint('after', 'dim', color)} {dependency.id}"
+    for one in reached[sum(step.verdict != "skip" for step in planned.steps) :]:
+        yield f"     {paint('renew', 'yellow', color)}  {one.request.id}  {paint('when an answer asks for it', 'dim', color)}"
+        yield from (f"       {line}" for line in _reach_lines(one, color=color))
+    yield from _summary(planned, assembly, reached)
     counts = [f"{sum(step.verdict == kind for step in planned.steps)} {kind}" for kind in ("run", "maybe", "skip")]
     yield f"\n{len(planned.steps)} requests: {', '.join(counts)}; nothing was sent"
+
+
+def _reach_lines(one: Reach, *, color: bool) -> Iterator[str]:
+    """The address, the host with the secrets for it, and files."""
+    yield printable(f"{one.method} {one.address}")
+    names = f" {paint('with', 'dim', color)} {', '.join(one.secrets)}" if one.secrets else ""
+    host = one.host or "a host that an earlier answer names"
+    other = "" if one.settled or not one.host else paint(" (an earlier answer may name another)", "dim", color)
+    yield f"{paint('to', 'dim', color)} {host}{other}{names}"
+    for verb, files in (("reads", one.reads), ("writes", one.writes)):
+        yield from (f"{paint(verb, 'dim', color)} {printable(file)}" for file in files)
+
+
+def _summary(planned: Plan, assembly: Assembly, reached: list[Reach]) -> Iterator[str]:
+    """What a person asks of somebody else's file: where do which secrets go, where from, and what is run?"""
+    yield ""
+    for host in sorted({one.host for one in reached if one.host}):
+        names = sorted({name for one in reached if one.host == host for name in one.secrets})
+        yield f"contacts {host}" + (f" with {', '.join(names)}" if names else ", with no secret")
+    for spec, sources in reach.secrets(planned, reached):
+        yield printable(f"secret {spec.name} from {', else '.join(sources) or 'an answer'} ({spec.location})")
+    if planned.environment and planned.environment.secrets:
+        yield f"secrets may go to {', '.join(sorted({str(host) for host in assembly.policy.hosts})) or 'no host'}"
+    if planned.environment and planned.environment.proxy is not None:
+        yield printable(f"proxy {planned.environment.proxy}")
+    yield from (printable(f"runs {command}") for command in reach.commands(planned, reached))
 
 
 def _variables(planned: Plan, step: Step, scope: Scope) -> Iterator[tuple[str, str]]:
@@ -103,7 +139,9 @@ def origin(name: str, scope: Scope) -> str:
     return words.get(found.kind, f"the {found.kind}") + place
 
 
-def _document(planned: Plan, scope: Scope) -> dict[str, object]:
+def _document(planned: Plan, assembly: Assembly) -> dict[str, object]:
+    scope = assembly.scope
+    reached = reach.of(planned, scope)
     return {
         "collection": planned.collection.name,
         "environment": planned.environment.id if planned.environment else None,
@@ -120,4 +158,19 @@ def _document(planned: Plan, scope: Scope) -> dict[str, object]:
             }
             for step in planned.steps
         ],
+        "reaches": [
+            {
+                "id": one.request.id,
+                "address": one.address,
+                "host": one.host,
+                "settled": one.settled,
+                "secrets": list(one.secrets),
+                "reads": list(one.reads),
+                "writes": list(one.writes),
+            }
+            for one in reached
+        ],
+        "secrets": {spec.name: list(sources) for spec, sources in reach.secrets(planned, reached)},
+        "secrets-may-go-to": sorted({str(host) for host in assembly.policy.hosts}),
+        "commands": reach.commands(planned, reached),
     }

@@ -8,6 +8,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TextIO
 
 from runner import errors, plan, preflight
@@ -42,6 +43,7 @@ def parser() -> options.Parser:
         "collection", metavar="COLLECTION", help="the file, with or without .yaml; collections/ is searched"
     )
     options.add_environment(made)
+    options.add_reach(made)
     options.add_selection(made)
     made.add_argument("--fail-fast", action="store_true", help="stop at the first request that fails")
     made.add_argument("--no-save", action="store_true", help="keep no captured value for later runs")
@@ -72,6 +74,7 @@ def main(arguments: list[str]) -> int:
         options.read_clock(chosen.clock),
         chosen.seed,
         options.read_secrets(chosen.secrets_file),
+        options.read_reach(chosen.allowed),
     )
     timeout = _timeout(chosen.timeout)
     path = options.collection_path(chosen.collection)
@@ -93,8 +96,11 @@ def main(arguments: list[str]) -> int:
         return _report(chosen, assembly, planned, timeout)
 
 
-def prepare(assembly: Assembly, planned: Plan, color: str) -> preflight.Findings:
-    """Everything that can be known before a byte is sent. Tells warnings; raises InputError, then PolicyError."""
+def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = False) -> preflight.Findings:
+    """Everything that can be known before a byte is sent. Tells warnings; raises InputError, then PolicyError.
+
+    `looking`: nothing is to be sent, so that a secret which is not there is a warning: a plan is read before it is trusted.
+    """
     found = preflight.static(assembly.collection, assembly.environment, assembly.scope)
     warnings = [problem for problem in found if problem.warning]
     warnings += [*assembly.collection.warnings, *(assembly.environment.warnings if assembly.environment else ())]
@@ -102,6 +108,10 @@ def prepare(assembly: Assembly, planned: Plan, color: str) -> preflight.Findings
     if mistakes:
         raise InputError([*mistakes, *warnings])
     findings = outside.findings(assembly, planned)
+    if looking:
+        warnings += [replace(problem, warning=True) for problem in findings.missing]
+    elif findings.missing:
+        raise InputError([*findings.missing, *findings.problems, *warnings])
     if findings.problems:
         raise InputError([*findings.problems, *warnings])
     if findings.refusals:

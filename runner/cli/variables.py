@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> int:
     parser = options.Parser("vars", "Show each variable's value and where it comes from. Secrets are masked.")
     parser.add_argument("collection", metavar="COLLECTION", nargs="?", help="the file, with or without .yaml")
     options.add_environment(parser)
+    options.add_reach(parser)
     options.add_color(parser)
     options.add_clock(parser)
     parser.add_argument(

@@ -226,18 +226,21 @@ def _names(root: nodes.Expr, written: Written) -> Iterator[Name]:
     """The variables of an expression; one whose absence a guard asks about is guarded wherever it stands."""
     guarded: set[str] = set()
     called: set[int] = set()
+    asked: set[int] = set()  # names of which a guard asks whether they have a value, and no more
     for node in _walk(root):
         if (isinstance(node, nodes.Filter) and node.name in ("default", "d")) or (
             isinstance(node, nodes.Test) and node.name in GUARDS
         ):
             guarded |= roots(node.node)
+            if isinstance(node, nodes.Test):
+                asked.add(id(node.node))
         elif isinstance(node, nodes.Call):
             called.add(id(node.node))
     for node in _walk(root):
         if isinstance(node, nodes.Name) and id(node) not in called:
             name = node.name
             if not name.startswith("$"):
-                yield Name(name, written.location(node.lineno), node.name in guarded)
+                yield Name(name, written.location(node.lineno), node.name in guarded, id(node) not in asked)
 
 
 def roots(node: nodes.Node | None) -> set[str]:

@@ -7,10 +7,10 @@ Duplicate keys, unknown tags and more than one document are errors; aliases, dep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import yaml
 
@@ -53,18 +53,20 @@ class Node:
         return next((value for name, value in self.pairs if name.value == key), None)
 
 
-def load(path: Path) -> Node:
+def load(path: Path, opened: Callable[[Path], BinaryIO] = lambda path: path.open("rb")) -> Node:
     """The content of a file. Raises InputError when it cannot be read, or is not YAML that zrun takes."""
-    return parse_bytes(content(path), path)
+    return parse_bytes(content(path, opened), path)
 
 
-def content(path: Path) -> bytes:
+def content(path: Path, opened: Callable[[Path], BinaryIO] = lambda path: path.open("rb")) -> bytes:
     """The bytes of a file. Raises InputError when it cannot be read, or is too large."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        with opened(path) as file:
+            raw = file.read(LARGEST_FILE + 1)
+        if len(raw) > LARGEST_FILE:
             hint = "a collection is text for people: put data into files of its own"
             raise InputError(Problem(f"{shown(path)} is larger than {LARGEST_FILE // 10**6} MB", None, hint))
-        return path.read_bytes()
+        return raw
     except OSError as error:
         raise InputError(Problem(f"cannot read {shown(path)}: {error.strerror}", None, "check the path")) from None
 

@@ -32,6 +32,7 @@ class _Layers:
     providers: dict[str, ProviderSpec] = field(default_factory=dict)
     commands: list[SecretSource] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
+    hosts_location: Location | None = None
     tls: Tls = field(default_factory=Tls)
     proxy: Tree = None
     proxy_location: Location | None = None
@@ -75,6 +76,7 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
         providers=layers.providers,
         commands=tuple(layers.commands),
         hosts=tuple(dict.fromkeys(layers.hosts)),
+        hosts_location=layers.hosts_location,
         tls=layers.tls,
         proxy=layers.proxy,
         proxy_location=layers.proxy_location,
@@ -87,17 +89,23 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
 
 
 def find(name: str, beside: Path) -> Path:
-    """The file of `-e name`: a path, or a name looked for in `environments/` beside or above the collection, then here."""
+    """The file of `-e name`: a path, or a name looked for in `environments/` beside or above the collection, then here.
+
+    Raises InputError when there is none; and when the collection brings one of its own along, of a name that means
+    another file here: it would decide where the user's secrets may go.
+    """
     if "/" in name or name.endswith(SUFFIXES):
         if Path(name).is_file():
             return Path(name)
         raise InputError(Problem(f"there is no environment file {name}", None, "check the path"))
     folders = [folder / FOLDER for folder in (beside.absolute(), *beside.absolute().parents, Path.cwd())]
-    for folder in folders:
-        for suffix in SUFFIXES:
-            path = folder / f"{name}{suffix}"
-            if path.is_file():
-                return _short(path)
+    found = [path for folder in folders for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
+    here = next((path for path in found if path.parent == folders[-1]), None)
+    if here is not None and not here.samefile(found[0]):
+        message = f"the environment `{name}` could be {_short(found[0])} or {_short(here)}"
+        raise InputError(Problem(message, None, f"say which one you trust with your secrets: -e {_short(here)}"))
+    if found:
+        return _short(found[0])
     known = sorted({path.stem for folder in folders for path in _files(folder) if not path.stem.endswith(".local")})
     hint = did_you_mean(name, known, f"there is: {', '.join(known)}" if known else f"make {FOLDER}/{name}.yaml")
     raise InputError(Problem(f"there is no environment `{name}`", None, hint))
@@ -144,6 +152,7 @@ def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...],
         layers.variables.update(variables)
     if "hosts" in found:
         layers.hosts.extend(_hosts(found["hosts"], form))
+        layers.hosts_location = found["hosts"].location
     _read_secrets(found.get("secrets"), sources.File(path, raw, private), layers, form)
     layers.providers.update((provider.name, provider) for provider in read_providers(found.get("oauth2"), form))
     if "tls" in found:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from runner.collection import Collection, Need, Renew, RequestSpec
-from runner.errors import InputError, Problem, did_you_mean
+from runner.errors import InputError, OutsideError, Problem, did_you_mean
 from runner.files import document, fields
 from runner.files.credentials import read_auth
 from runner.files.document import Node
 from runner.files.forms import Form
 from runner.files.requests import Surroundings, read_request
+from runner.project import Project, root_of
 
 DEEPEST_INCLUDE = 16
 
@@ -34,8 +35,8 @@ class _Raw:
     around: Surroundings
 
 
-def read_collection(path: Path) -> Collection:
-    """The collection in the file `path`.
+def read_collection(path: Path, project: Project | None = None) -> Collection:
+    """The collection in the file `path`, which may reach the files of `project` (None: those of its own folder's).
 
     Raises PartlyRead with every mistake in it and in the files that it includes, InputError when nothing could be read.
     """
@@ -49,7 +50,16 @@ def read_collection(path: Path) -> Collection:
     if not ("requests" in found or "include" in found):
         form.wrong(root, "the collection has no `requests`", "add `requests:` with a request under it")
     raw: dict[str, _Raw] = {}
-    _gather(path, root, found, "", Surroundings(folder=path.parent), raw, form, (path.resolve(),))
+    _gather(
+        path,
+        root,
+        found,
+        "",
+        Surroundings(folder=path.parent, project=project or Project(root_of(path))),
+        raw,
+        form,
+        (path.resolve(),),
+    )
     requests = [_read(request_id, one, raw, form) for request_id, one in raw.items()]
     requests = [_with_ids(request, raw, form) for request in requests]
     variables = Form().variables(found.get("variables"))  # its mistakes were told with those of the first folder
@@ -112,6 +122,7 @@ def _inside(found: dict[str, Node], around: Surroundings, form: Form) -> Surroun
         (*around.tags, *tags),
         around.folder,
         read_auth(found["auth"], form) if "auth" in found else around.auth,
+        around.project,
     )
 
 
@@ -151,6 +162,11 @@ def _include(
     def refuse(why: str, hint: str) -> None:
         form.problems.append(replace(refusal, message=f"{refusal.message}: {why}", hint=hint))
 
+    try:
+        around.project.locate(path, refusal.location)
+    except OutsideError as error:
+        form.problems.extend(error.problems)
+        return None
     if path.resolve() in open_files:
         return refuse("it includes itself", "take one `include` away")
     if len(open_files) > DEEPEST_INCLUDE:
@@ -158,7 +174,7 @@ def _include(
     if not path.is_file():
         return refuse("there is no such file", f"it is looked for in {document.shown(path.parent)}")
     try:
-        root = document.load(path)
+        root = document.load(path, lambda path: around.project.open(path, refusal.location))
     except InputError as error:
         form.problems.extend(error.problems)
         return None

@@ -28,6 +28,7 @@ from runner.files.document import Node
 from runner.files.forms import Form
 from runner.files.request_bodies import read_body
 from runner.predicates import Expectation
+from runner.project import NOWHERE, Project
 from runner.queries import Query, QuerySpec
 from runner.template import Template
 from runner.tree import Tree
@@ -36,13 +37,14 @@ from runner.values import MISSING
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the folders above give: their defaults (outermost first), variables, tags, and the directory of the file."""
+    """What the folders above give: their defaults (outermost first), variables, tags; the file's directory and project."""
 
     defaults: tuple[dict[str, Node], ...] = ()
     layers: tuple[Variables, ...] = ()
     tags: tuple[str, ...] = ()
     folder: Path = Path()
     auth: AuthSpec | None = None
+    project: Project = NOWHERE
 
 
 def read_request(request_id: str, key: Node, node: Node, around: Surroundings, form: Form) -> RequestSpec:
@@ -65,6 +67,7 @@ def read_request(request_id: str, key: Node, node: Node, around: Surroundings, f
         method=method,
         url=url,
         folder=around.folder,
+        project=around.project,
         name=form.plain(own["name"], "`name`") if "name" in own else None,
         description=form.plain(own["description"], "`description`") if "description" in own else None,
         tags=tuple(dict.fromkeys((*around.tags, *_names(own.get("tags"), "`tags`", form)))),

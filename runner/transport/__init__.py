@@ -9,6 +9,7 @@ pause instead: a large file may take its time, a stalled one not.
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -19,11 +20,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from runner import __version__, redirects
-from runner.bodies import Multipart, boundary_of, file_size
+from runner.bodies import Multipart, boundary_of, opened
 from runner.environment import Tls
 from runner.errors import InputError, NetworkError, Problem
 from runner.exchange import IN_MEMORY, Call, Headers, Hop, Response
+from runner.origins import PORTS, host_of, split
+from runner.project import replacing
 from runner.transport.clients import HEADERS, Clients
+from runner.transport.cookies import jar
 from runner.transport.deadline import Clock
 from runner.transport.failures import errors_of
 from runner.transport.library import httpx
@@ -38,6 +42,7 @@ class Transport:
     """A context manager; `send` may be called from several threads.
 
     `may_send` is asked before each redirect is followed, and raises PolicyError when the call's secrets may not go there.
+    `trusts` tells whether a cookie may be sent to an address that has not set it.
     `progress` hears of (label, bytes so far, bytes in all or None) while a body is saved to a file.
     """
 
@@ -48,6 +53,7 @@ class Transport:
         proxy: str | None = None,
         http2: bool | None = None,
         may_send: Callable[[str, Call], None] | None = None,
+        trusts: Callable[[str], bool] = lambda _: False,
         progress: Callable[[str, int, int | None], None] | None = None,
         trust_env: bool = True,
     ) -> None:
@@ -55,7 +61,7 @@ class Transport:
         self._progress = progress
         self._spool: Path | None = None
         self._clock = Clock()
-        self._jar = httpx.Cookies()
+        self._jar = httpx.Cookies(jar(trusts))
         self._clients = Clients(tls, proxy, http2, trust_env, self._clock)
 
     def __enter__(self) -> Transport:
@@ -156,9 +162,25 @@ class Transport:
             )
             if call.cookies:
                 self._add_cookies(request)
-            return request
         except (httpx.InvalidURL, UnicodeError):
             raise InputError(Problem("the address cannot be sent", call.location, "check its host and port")) from None
+        self._check_reading(request.url, call)
+        return request
+
+    def _check_reading(self, reached: httpx.URL, call: Call) -> None:
+        """What was judged is what is reached: the library must read the same host out of the address as the policy does."""
+        host = reached.raw_host.decode("ascii", "replace")
+        try:
+            judged = split(call.url)
+            same = judged == (
+                reached.scheme,
+                host_of(f"[{host}]" if ":" in host else host),
+                reached.port or PORTS.get(reached.scheme, 0),
+            )
+        except ValueError:
+            same = False
+        if not same:
+            raise InputError(Problem("the host of the address can be read in two ways", call.location, "mend the URL"))
 
     def _add_cookies(self, request: httpx.Request) -> None:
         """Send the cookies of the run, beside those that the call writes itself: of one name, the call's."""
@@ -200,16 +222,9 @@ class Transport:
 
     def _save(self, answer: httpx.Response, target: Path, call: Call) -> int:
         """Write the body to `target`: to a neighbour first, so that a broken transfer leaves nothing half."""
-        partial = target.with_name(f".{target.name}.{time.monotonic_ns()}.part")
-        with _disk_errors(call):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with partial.open("wb") as file:
-                    size = self._copy(answer, answer.iter_bytes(CHUNK), file, 0, target.name)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
-        return size
+        new = replacing(target) if call.project is None else call.project.replacing(target, call.location)
+        with _disk_errors(call), new as file:
+            return self._copy(answer, answer.iter_bytes(CHUNK), file, 0, target.name)
 
     def _copy(self, answer: httpx.Response, chunks: Iterator[bytes], file: BinaryIO, before: int, label: str) -> int:
         """The bytes written. Raises httpx.DecodingError for a body that unpacks without end."""
@@ -240,11 +255,11 @@ def _no_auth(request: httpx.Request) -> httpx.Request:
 def _content(call: Call) -> Iterator[tuple[Any, Headers]]:
     """The body as httpx takes it, and the header fields that belong to it."""
     if isinstance(call.content, Path):
-        size = file_size(call.content, call.location)
-        with call.content.open("rb") as file:
+        with opened(call.content, call.location, call.project) as file:
+            size = os.fstat(file.fileno()).st_size
             yield _chunks(file), (("Content-Length", str(size)),)
     elif isinstance(call.content, tuple):
-        body = Multipart(call.content, call.location, boundary_of(call.headers))
+        body = Multipart(call.content, call.location, boundary_of(call.headers), call.project)
         yield iter(body), (("Content-Type", body.content_type), ("Content-Length", str(body.length)))
     else:
         yield call.content, ()

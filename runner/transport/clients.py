@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from runner.environment import Tls
 from runner.errors import InputError, Problem
 from runner.exchange import Call, Headers
+from runner.origins import is_loopback
 from runner.transport.deadline import Clock, TimedBackend
 from runner.transport.library import httpx
 from runner.transport.tls import context_for
@@ -50,13 +53,10 @@ class Clients:
             client.close()
 
     def _opened(self, http2: bool, limits: httpx.Limits) -> httpx.Client:
-        # A loopback address is never reached through a proxy that the process environment names.
-        loopback = ("all://localhost", "all://127.0.0.1", "all://[::1]")
         try:
-            client = httpx.Client(
+            client = _Client(
                 verify=self._context,
                 proxy=self._proxy,
-                mounts=dict.fromkeys(loopback) if self._proxy is None else None,
                 http2=http2,
                 trust_env=self._trust_env,
                 event_hooks={"response": [keep_headers]},
@@ -73,6 +73,22 @@ class Clients:
             if pool is not None:
                 pool._network_backend = TimedBackend(pool._network_backend, self._clock)
         return client
+
+
+class _Client(httpx.Client):
+    """Reaches loopback without a proxy, unless the proxy is on loopback itself and named by the environment.
+
+    Plain http is safe there for as long as it does not leave the machine; a proxy elsewhere would see it all.
+    """
+
+    def __init__(self, *, proxy: str | None, **options: Any) -> None:
+        super().__init__(proxy=proxy, **options)
+        self._proxied_loopback = proxy is not None and is_loopback(httpx.URL(proxy).host)
+
+    def _transport_for_url(self, url: httpx.URL) -> httpx.BaseTransport:
+        if is_loopback(url.host.rstrip(".")) and not self._proxied_loopback:
+            return self._transport
+        return super()._transport_for_url(url)
 
 
 HEADERS = "zrun.headers"

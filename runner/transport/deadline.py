@@ -94,5 +94,7 @@ class TimedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         left = self._clock.left(timeout, httpcore.ConnectTimeout)
+        if host.rstrip(".").endswith(".localhost"):
+            host = "localhost"  # this machine, whatever a name server says (RFC 6761, 6.3)
         stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
         return _TimedStream(stream, self._clock)
