@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from runner import graph, render
-from runner.collection import RequestSpec, Variables
+from runner.collection import AuthSpec, RequestSpec, Variables
 from runner.environment import SecretSource, SecretSpec
 from runner.errors import InputError, PolicyError
 from runner.exchange import Call
@@ -21,7 +22,7 @@ from runner.values import Secret, to_text
 
 @record
 class Reach:
-    """What one request would reach.
+    """What one request would reach; `id` is the request's, or for a token request that a provider makes `oauth2 NAME`.
 
     `address` may be shown; it holds `<<...>>` where a value is secret, or known only when an earlier request has run.
     `host` has its port where that is not the usual one; None: not known yet. It is `settled` unless an earlier answer may
@@ -29,7 +30,7 @@ class Reach:
     go there. `reads` and `writes` are file names. `renews` is a request that is sent only when an answer asks for it.
     """
 
-    request: RequestSpec
+    id: str
     method: str
     address: str
     host: str | None
@@ -40,8 +41,16 @@ class Reach:
     renews: str | None = None
 
 
-def of(planned: Plan, scope: Scope) -> list[Reach]:
-    """What each request of the plan that may run would reach; and at the end those that only `renew` would run."""
+# Of an authentication: the name of what gives its tokens, the address that it asks, the names of the secrets for that
+# address, and of the token that a request gets.
+Tokens: TypeAlias = tuple[str, str, tuple[str, ...], str]
+
+
+def of(planned: Plan, scope: Scope, tokens: Callable[[AuthSpec, Scope], Tokens | None]) -> list[Reach]:
+    """What each request of the plan that may run would reach; and at the end what runs only when it is needed.
+
+    These are the requests that only `renew` would run, and those for a token.
+    """
     shared = planned.environment.all_variables() if planned.environment else {}
     looked_into = graph.looked_into(planned.collection, planned.graph, shared)
     declared = planned.environment.secrets.keys() if planned.environment else frozenset[str]()
@@ -49,19 +58,29 @@ def of(planned: Plan, scope: Scope) -> list[Reach]:
     captured = {capture.name for request in steps for capture in request.capture}
     rehearsal = scope.rehearsal()
 
+    asked: dict[str, Tokens] = {}
+
     def one(request: RequestSpec) -> Reach:
         view = rehearsal.at(request)
         looked = looked_into[request.id]
+        given = tokens(request.auth, view) if request.auth else None
         names = {s.name for name in looked for s in view.secrets_of(name)} | (looked & declared)
+        if given is not None:
+            asked[given[0]] = given
+            names.add(given[3])
         # What a request of the plan captures anew may be another address than the one of now.
         return _reach(request, _call(request, view), names, settled=not _names_of_host(request, shared) & captured)
 
     found = [one(request) for request in steps]
-    shown = {reach.request.id for reach in found}
+    shown = {reach.id for reach in found}
     for request in [planned.collection.get(reach.renews) for reach in found if reach.renews]:
         if request is not None and request.id not in shown:
             shown.add(request.id)
             found.append(one(request))
+    for name, address, secrets, _ in asked.values():
+        found.append(
+            Reach(f"oauth2 {name}", "POST", address, _host(Call("POST", address)), True, tuple(sorted(secrets)))
+        )
     return found
 
 
@@ -109,7 +128,7 @@ def _reach(request: RequestSpec, call: Call | None, names: set[str], *, settled:
         names = names | {name for secret in call.secrets for name in secret.name.split(", ")}
     reads, writes = _files(request, call)
     return Reach(
-        request,
+        request.id,
         str(request.method),
         call.masked_url if call else str(request.url),
         _host(call) if call else None,

@@ -17,6 +17,7 @@ from runner.lookup import NoValue
 from runner.plan import Plan
 from runner.policy import check_proxy
 from runner.preflight import Findings
+from runner.reach import Tokens
 from runner.results import StepResult
 from runner.scope import Captured, Scope
 from runner.values import Secret
@@ -156,6 +157,26 @@ def provider(assembly: Assembly, spec: AuthSpec, scope: Scope) -> Provider:
         hint = did_you_mean(name, declared, _how_to_declare(name, assembly))
         raise InputError(Problem(f"no OAuth 2.0 provider `{name}` is declared", place, hint))
     return Provider(declared[name], assembly.scope, discovery(assembly, None))
+
+
+def tokens(assembly: Assembly) -> Callable[[AuthSpec, Scope], Tokens | None]:
+    """Where an authentication would ask for tokens, with which secrets; see reach.of."""
+
+    def found(spec: AuthSpec, scope: Scope) -> Tokens | None:
+        if spec.scheme != "oauth2" or assembly.environment is None:
+            return None
+        from runner.auth.oauth2 import readiness  # late: of this one scheme
+
+        try:
+            one = provider(assembly, spec, scope)
+            address = one.url("token") or one.url("issuer") or "an address that is not known yet"
+        except InputError:
+            return None  # told as a mistake by preflight
+        named = {*readiness.names(assembly.environment.providers[one.name], one), one.tokens.refresh}
+        secrets = tuple(sorted(named & assembly.environment.secrets.keys()))
+        return one.name, address, secrets, one.tokens.access
+
+    return found
 
 
 def _how_to_declare(name: str, assembly: Assembly) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from runner import errors, plan, reach
-from runner.cli import options, screen
+from runner.cli import options, outside, screen
 from runner.cli.assemble import Assembly, Given, begun
 from runner.cli.run import prepare
 from runner.graph import reads_deeply
@@ -56,8 +56,8 @@ def main(arguments: list[str]) -> int:
 
 def _lines(planned: Plan, assembly: Assembly, *, color: bool) -> Iterator[str]:
     scope = assembly.scope
-    reached = reach.of(planned, scope)
-    reaches = {one.request.id: one for one in reached}
+    reached = reach.of(planned, scope, outside.tokens(assembly))
+    reaches = {one.id: one for one in reached}
     width = max(len(step.request.id) for step in planned.steps)
     for number, step in enumerate(planned.steps, 1):
         reason = printable("; ".join(filter(None, (step.because, step.reason))))
@@ -72,7 +72,7 @@ def _lines(planned: Plan, assembly: Assembly, *, color: bool) -> Iterator[str]:
             if dependency.variable is None:
                 yield f"       {paint('after', 'dim', color)} {dependency.id}"
     for one in reached[sum(step.verdict != "skip" for step in planned.steps) :]:
-        yield f"     {paint('renew', 'yellow', color)}  {one.request.id}  {paint('when an answer asks for it', 'dim', color)}"
+        yield f"     {paint('maybe', 'yellow', color)}  {one.id}  {paint('only when it is needed', 'dim', color)}"
         yield from (f"       {line}" for line in _reach_lines(one, color=color))
     yield from _summary(planned, assembly, reached)
     counts = [f"{sum(step.verdict == kind for step in planned.steps)} {kind}" for kind in ("run", "maybe", "skip")]
@@ -141,7 +141,7 @@ def origin(name: str, scope: Scope) -> str:
 
 def _document(planned: Plan, assembly: Assembly) -> dict[str, object]:
     scope = assembly.scope
-    reached = reach.of(planned, scope)
+    reached = reach.of(planned, scope, outside.tokens(assembly))
     return {
         "collection": planned.collection.name,
         "environment": planned.environment.id if planned.environment else None,
@@ -160,7 +160,7 @@ def _document(planned: Plan, assembly: Assembly) -> dict[str, object]:
         ],
         "reaches": [
             {
-                "id": one.request.id,
+                "id": one.id,
                 "address": one.address,
                 "host": one.host,
                 "settled": one.settled,
