@@ -184,11 +184,15 @@ def source_in_words(source: SecretSource) -> str:
     """Where a secret comes from; never the secret."""
     if source.kind == "literal":
         return f"written in {source.location.source.name}"
-    words = {"env": "$", "file": "the file ", "prompt": "a person: ", "command": "the command "}
+    if source.kind == "command":  # an argument may be a secret
+        return f"the command {source.argv[0]} ({source.location})"
+    if source.kind == "keyring":
+        return f"the keyring, {source.argument}/{source.user}"
+    words = {"env": "$", "file": "the file ", "prompt": "a person: "}
     return f"{words.get(source.kind, f'{source.kind} ')}{source.argument}"
 
 
 def commands(planned: Plan, reached: list[Reach]) -> list[str]:
     """The commands that would be run for secrets."""
     specs = (spec for spec, _ in secrets(planned, reached))
-    return [source.argument for spec in specs for source in spec.sources if source.kind == "command"]
+    return [source_in_words(source) for spec in specs for source in spec.sources if source.kind == "command"]

@@ -71,10 +71,11 @@ class Origin:
 class Sources:
     """What the layers above the files hold. `captured` grows while a run goes on: the only thing here that changes.
 
-    `secret` gives a secret from its sources, or None; `found` one that they have given already (None: `secret` does);
-    `why` words the next step for one that has none, `whence` where another came from. `given` is what an embedded
-    sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each value that is captured, before anybody can show it. `outside` are the secrets that the process environment or a file
-    of secrets gives, each with its origin.
+    `secret` gives a secret from its sources, or None; `found` one that they have given already (None: `secret` does); `why`
+    words the next step for one that has none, `whence` where another came from. `given` is what an embedded sandbox sets,
+    `offered` the secrets that it gives though no file declares them. `learned` hears of each value that is captured, before
+    anybody can show it. `outside` are the secrets that the process environment or a file of secrets gives, each with its
+    origin.
     """
 
     environment: Environment | None = None

@@ -391,6 +391,32 @@ def test_a_proxy_is_used_but_not_for_loopback(server: Server, monkeypatch: pytes
         Transport(proxy="nonsense://x")
 
 
+def test_loopback_is_not_reached_by_way_of_a_proxy_elsewhere(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain http is safe on loopback because it does not leave the machine."""
+    nowhere = "http://proxy.invalid:3128"
+    assert failure(Call("GET", "http://elsewhere.example/"), proxy=nowhere).kind == "connect"
+    everywhere = [server.url, server.url.replace("127.0.0.1", "localhost"), f"http://a.localhost:{server.port}"]
+    for url in everywhere:
+        assert send(Call("GET", f"{url}/status/200"), proxy=nowhere).status == 200
+    monkeypatch.setenv("all_proxy", nowhere)
+    for url in everywhere:
+        assert send(Call("GET", f"{url}/status/200")).status == 200
+    with Server() as proxy:  # one on this machine may see it
+        proxy.hook = lambda method, path: (200, {"through": path})
+        assert send(Call("GET", f"{server.url}/x"), proxy=proxy.url).json == {"through": f"{server.url}/x"}
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_cookie_goes_back_to_its_origin_and_where_it_is_trusted(server: Server, trusted: bool) -> None:
+    with Server() as other, Transport(trusts=lambda _: trusted) as transport:
+        transport.send(Call("GET", f"{server.url}/cookie/set?a=1"))
+        transport.send(Call("GET", f"{other.url}/echo"))
+        transport.send(Call("GET", f"{server.url}/redirect/302?to={other.url}/echo"))
+        transport.send(Call("GET", f"{server.url}/echo"))
+        assert [headers.get("cookie") for headers in other.headers] == (["a=1"] * 2 if trusted else [None] * 2)
+        assert server.headers[-1]["cookie"] == "a=1"
+
+
 def test_http_2_is_spoken_where_its_extra_is_there() -> None:
     with Transport() as transport:
         pool: Any = transport._clients.shared._transport._pool  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -271,6 +272,18 @@ def test_an_environment_that_comes_along_does_not_stand_in_for_ones_own(tmp_path
     assert "which one you trust" in done.err
     assert not server.seen
     assert zrun(mine, "../theirs/collections/c.yaml", "-e", "environments/us.yaml", KEY="made-up-key").status == 0
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    tests = Path(__file__).parent
+    promised = set(re.findall(r"`(test_\w+)", (tests.parent / "docs/security.md").read_text("utf-8")))
+    written = {
+        name
+        for path in tests.rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.M)
+    }
+    assert len(promised) > 10
+    assert promised <= written, promised - written
 
 
 # What a run does to the world, as Python's own audit events tell it.

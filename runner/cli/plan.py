@@ -102,7 +102,7 @@ def _summary(planned: Plan, assembly: Assembly, reached: list[Reach]) -> Iterato
         yield f"secrets may go to {', '.join(sorted({str(host) for host in assembly.policy.hosts})) or 'no host'}"
     if planned.environment and planned.environment.proxy is not None:
         yield printable(f"proxy {planned.environment.proxy}")
-    yield from (printable(f"runs {command}") for command in reach.commands(planned, reached))
+    yield from (printable(f"would run {command}") for command in reach.commands(planned, reached))
 
 
 def _variables(planned: Plan, step: Step, scope: Scope) -> Iterator[tuple[str, str]]:
