@@ -12,6 +12,7 @@ from runner.environment import Environment, ProviderSpec
 from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call, header_values
 from runner.origins import PORTS, host_of, is_loopback, split
+from runner.scope import process_name
 from runner.template import Template
 from runner.values import MISSING, Missing, Secret, Value
 
@@ -119,7 +120,8 @@ class Policy:
     one more; None: there is none.
 
     `known` gives the names of the secrets of this run that a text holds in any spelling: the second net, for what lost
-    its Secret on the way. `homeless` are names of secrets that no collection may send by itself, since they were there
+    its Secret on the way. `homeless` are secrets (as scope.process_name spells
+    names) that no collection may send by itself, since they were there
     before it: those of the process environment, when no environment names a host for them.
     """
 
@@ -175,7 +177,7 @@ class Policy:
             message = f"{shown} would go to {host} over plain http, where anybody can read it"
             raise PolicyError(Problem(message, call.location, "use https"))
         where = _shown(scheme, host, port)
-        if names & self.homeless:
+        if self.homeless and {process_name(name, "") for name in names} & self.homeless:
             message = f"{shown} is of the process environment, and would go to {where}, which no environment names"
             hint = f'if it is right, write hosts: ["{where}"] into an environment, and run with -e'
             raise PolicyError(Problem(message, call.location, hint))

@@ -331,6 +331,10 @@ def sounds_secret(name: str) -> bool:
 
 
 def ambient_secrets(process: Iterable[str]) -> frozenset[str]:
-    """The names of the secrets that the process environment gives, of its variables' names: in both spellings."""
-    found = {v.removeprefix(PROCESS_PREFIX).lower() for v in process if v.startswith(PROCESS_PREFIX)}
-    return frozenset(name for plain in found for name in (plain, plain.replace("_", "-")) if sounds_secret(name))
+    """The secrets that the process environment gives, as process_name spells them without a prefix.
+
+    `process` are the names of its variables. Of ZRUN_SECRET_NAME each is one, of ZRUN_VAR_NAME those that sound like it.
+    """
+    given = {v.removeprefix(SECRET_PREFIX) for v in process if v.startswith(SECRET_PREFIX)}
+    plain = {v.removeprefix(PROCESS_PREFIX) for v in process if v.startswith(PROCESS_PREFIX)}
+    return frozenset(given | {name for name in plain if sounds_secret(name)})

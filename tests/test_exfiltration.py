@@ -270,6 +270,21 @@ CASES: dict[str, Hostile] = {
         variables={"ZRUN_VAR_ACCESS_TOKEN": SECRET},
         says="access-token",
     ),
+    "the process environment, without -e, in another spelling": Hostile(
+        "  a: {get: EVIL, headers: {X-Key: \"<<Access_Token | default('')>>\"}}\n",
+        "",
+        arguments=(),
+        variables={"ZRUN_VAR_ACCESS_TOKEN": SECRET},
+        says="Access_Token",
+    ),
+    "a secret of the process environment, without -e": Hostile(
+        "  z: {skip: true, get: EVIL, capture: {Client_Secret: {from: text, secret: true}}}\n"
+        "  a: {get: EVIL, headers: {X-Key: <<Client_Secret>>}}\n",
+        "",
+        arguments=(),
+        variables={"ZRUN_SECRET_CLIENT_SECRET": SECRET},
+        says="Client_Secret",
+    ),
     "the process environment, undeclared": Hostile(
         "  a: {get: EVIL, headers: {X-Key: <<api-key>>}}\n",
         "  a: {get: GOOD/echo, headers: {X-Key: <<api-key>>}}\n",

@@ -70,10 +70,17 @@ requests:
     get: {server.url}/echo
     headers: {{X-Key: <<refresh-token>>}}
 """
-    write(tmp_path, c=text)
-    assert (
-        sent(server, zrun(tmp_path, "c.yaml", "-v", ZRUN_SECRET_REFRESH_TOKEN="made-up-refresh")) == "made-up-refresh"
-    )
+    write(tmp_path, c=text, us__env=f"variables: {{url: {server.url}}}\n")
+    given = {"ZRUN_SECRET_REFRESH_TOKEN": "made-up-refresh"}
+    assert sent(server, zrun(tmp_path, "c.yaml", "-e", "us", "-v", **given)) == "made-up-refresh"
+    (tmp_path / "given.env").write_text("REFRESH_TOKEN=made-up-of-a-file\n")
+    (tmp_path / "given.env").chmod(0o600)
+    done = zrun(tmp_path, "c.yaml", "-v", "--secrets-file", "given.env")  # a file is given to this very collection
+    assert sent(server, done) == "made-up-of-a-file"
+    server.seen.clear()
+    # The process environment is there for any collection, which may not send of it where no environment says.
+    assert zrun(tmp_path, "c.yaml", "-v", **given).status == 5
+    assert not server.seen
     assert "/token" not in [path for _, path, *_ in server.seen]
 
 
