@@ -10,7 +10,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from runner.errors import NetworkError, PolicyError, Problem
 from runner.exchange import Call, Hop, header_values, signed
 from runner.origins import split
-from runner.redact import SHORTEST, spellings
+from runner.redact import SHORTEST, Redactor
 from runner.values import Secret
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
@@ -111,9 +111,11 @@ def _secrets_in_body(content: bytes | Path | tuple[object, ...] | None, secrets:
 
 def _is_within(secret: Secret, body: bytes) -> bool:
     text = secret.reveal()
-    return any(
-        form.encode("utf-8", "replace") in body for form in spellings(text) if form == text or len(form) >= SHORTEST
-    )
+    if len(text) < SHORTEST:
+        return bool(text) and text.encode("utf-8", "replace") in body
+    known = Redactor()
+    known.add(secret)
+    return bool(known.spans(body.decode("utf-8", "replace")))
 
 
 def _is_in(secret: Secret, call: Call) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from runner.files.secrets_file import GivenSecret
     from runner.sandbox import Running
 
-_MASK = re.compile("<<([^<>]+)>>")
 # What stands for the embedded sandbox's address until it is started.
 NOT_STARTED = "http://127.0.0.1"
 SANDBOX_ADDRESSES = ("accounts-domain", "api-domain")

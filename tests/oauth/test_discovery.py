@@ -96,7 +96,7 @@ def test_an_endpoint_elsewhere_gets_nothing_until_the_environment_names_it(
         done = daily(tmp_path)
         assert done.status == 5, done.out + done.err
         told = done.document["steps"][0]["problems"][0]["hint"] if done.out else done.err
-        assert f'allow it there: hosts: ["127.0.0.1:{elsewhere.port}"]' in told
+        assert f'allow it in environments/dev.yaml: hosts: ["127.0.0.1:{elsewhere.port}"]' in told
         assert elsewhere.seen == []
     environment(tmp_path, server, server.url, f'hosts: ["127.0.0.1:{elsewhere.port}"]')
     assert daily(tmp_path).status == 0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from runner.auth.oauth2.provider import Metadata
 from runner.errors import CredentialsError, InputError, Location, Problem
 from runner.exchange import Call, Response, Unreadable
-from runner.policy import is_loopback
+from runner.origins import is_loopback
 from runner.values import Value
 
 # Seconds that a document is used for before it is fetched anew.

@@ -13,7 +13,7 @@ from runner.cli.doctor.check import Area, Check
 from runner.data_centres import DataCentre
 from runner.errors import InputError, ZrunError
 from runner.exchange import Call, Unreadable
-from runner.policy import is_loopback
+from runner.origins import is_loopback
 from runner.values import Secret
 
 AREA = Area("data centre")

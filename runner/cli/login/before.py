@@ -17,7 +17,7 @@ from runner.cli.doctor.credential import Patient
 from runner.cli.login.conversation import say
 from runner.errors import CredentialsError, InputError, NetworkError, Problem, ZrunError
 from runner.exchange import Call
-from runner.policy import is_loopback
+from runner.origins import is_loopback
 from runner.quantities import show_seconds
 from runner.values import MISSING, Secret
 
