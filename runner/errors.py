@@ -126,13 +126,18 @@ class NetworkError(ZrunError):
 
 
 class CredentialsError(ZrunError):
-    """The credentials were refused. `dead` tells that they will be refused for ever: expired, revoked or used."""
+    """The credentials were refused. `dead` tells that they will be refused for ever: expired, revoked or used.
+
+    `wait` is how many seconds later the same request may be granted (a budget, a throttle, a server's bad moment); None:
+    asking again changes nothing.
+    """
 
     exit_code = CREDENTIALS
 
-    def __init__(self, problems: Problem | Iterable[Problem], *, dead: bool = False) -> None:
+    def __init__(self, problems: Problem | Iterable[Problem], *, dead: bool = False, wait: float | None = None) -> None:
         super().__init__(problems)
         self.dead = dead
+        self.wait = wait
 
 
 class PolicyError(ZrunError):

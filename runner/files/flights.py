@@ -1,18 +1,20 @@
 """Token requests under way: what threads and processes that ask one provider for tokens must agree on.
 
 In `ROOT/.zrun/tokens/ENVIRONMENT/`, private like the state: a lock, so that one asks and the others wait for what it gets;
-a count of what was asked for when, against the provider's budget; and a journal, into which an answer is read off the wire,
-and which lasts until its tokens are kept. Whoever finds a journal takes the tokens of a process that died in between.
+a count of what was asked for when, against the provider's budget, and how the last request failed; and a journal, into which
+an answer is read off the wire, and which lasts until its tokens are kept. Whoever finds a journal takes the tokens of a
+process that died in between.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from mmap import mmap
 from pathlib import Path
+from typing import Any
 
 from runner.errors import InputError, Problem
 from runner.files.locks import locked
@@ -32,6 +34,10 @@ class Flights:
 
     def __init__(self, state: State) -> None:
         self._state = state
+
+    def log(self, provider: str) -> Flight:
+        """What has been noted of `provider`, to be looked at only: no lock is taken."""
+        return Flight(self._state, self._path(provider, "lock"))
 
     @contextmanager
     def alone(self, provider: str) -> Iterator[Flight]:
@@ -90,21 +96,53 @@ class Flight:
         """Keep `values`; on disk when this returns. Then the journal is of no more use. Raises InputError."""
         self._state.save(values)
         self.drop()
+        if self.failure() is not None:
+            self._write(self.issued(), None)
 
     def issued(self) -> tuple[float, ...]:
         """When tokens were asked for (epoch seconds), the latest last."""
         try:
-            return tuple(float(at) for at in json.loads(self._issued.read_text("utf-8"))["issued"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return tuple(float(at) for at in self._read()["issued"])
+        except (ValueError, KeyError, TypeError):
             return ()  # a count that is lost is no harm: the provider keeps its own
 
     def note(self, at: float) -> None:
         """Count a request, before it is sent: one whose answer never came may have been counted by the provider, too."""
-        text = json.dumps({"issued": [*self.issued(), at][-_REMEMBERED:]})
+        self._write((*self.issued(), at), self.failure())
+
+    def take_back(self, at: float) -> None:
+        """Count the request of that time no more: nothing of it was sent."""
+        issued = list(self.issued())
+        if at in issued:
+            issued.remove(at)
+            self._write(issued, self.failure())
+
+    def failed(self, at: float, why: str) -> None:
+        """Note why the last request gave no token, in words that hold no value; the next token ends it."""
+        self._write(self.issued(), (at, why))
+
+    def failure(self) -> tuple[float, str] | None:
+        """When (epoch seconds) and why the last request gave no token; None when it gave one."""
+        try:
+            found = self._read()["failed"]
+            return float(found["at"]), str(found["why"])
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def _read(self) -> Any:
+        try:
+            return json.loads(self._issued.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def _write(self, issued: Sequence[float], failed: tuple[float, str] | None) -> None:
+        document: dict[str, Any] = {"issued": list(issued[-_REMEMBERED:])}
+        if failed is not None:
+            document["failed"] = {"at": failed[0], "why": failed[1]}
         new = self._issued.with_suffix(".new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(text)
+            file.write(json.dumps(document))
         new.replace(self._issued)
 
     def begin(self) -> None:

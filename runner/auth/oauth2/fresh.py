@@ -13,7 +13,7 @@ from typing import Protocol
 
 from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
-from runner.errors import CredentialsError, InputError, Problem
+from runner.errors import CredentialsError, InputError, NetworkError, PolicyError, Problem, ZrunError
 from runner.exchange import Call, Journal
 from runner.quantities import show_seconds
 from runner.scope import Captured
@@ -35,6 +35,8 @@ class Flight(Protocol):
     def keep(self, values: Mapping[str, Captured]) -> None: ...
     def issued(self) -> tuple[float, ...]: ...
     def note(self, at: float) -> None: ...
+    def take_back(self, at: float) -> None: ...
+    def failed(self, at: float, why: str) -> None: ...
     def begin(self) -> None: ...
     def room(self) -> memoryview: ...
     def took(self, count: int) -> None: ...
@@ -68,21 +70,23 @@ class Keeper:
         """An access token that is good for `min_ttl` seconds (default: the provider's `refresh-before`).
 
         `refused` is one that the API did not accept, whatever its expiry says. Raises CredentialsError when none can be
-        had, with the next step; NetworkError, PolicyError, InputError.
+        had, with the next step; NetworkError, PolicyError; InputError, also for a `min_ttl` that no token lives for.
         """
-        ttl = self.provider.refresh_before if min_ttl is None else min_ttl
         name = self.provider.tokens.access
         found = self.known(name)
-        if found is not None and self._good(found, ttl, refused):
+        if found is not None and self._good(found, min_ttl, refused):
             return found
         self.provider.url("token")  # discovered, if it has to be, before the lock is held
         with self.store.alone(self.provider.name) as flight:
             recover(self.provider, flight, self.seed)
             self._learn(flight.values())
             found = self.known(name)
-            if found is not None and self._good(found, ttl, refused):
+            if found is not None and self._good(found, min_ttl, refused):
                 return found
-            return self._new(flight)
+            self._lives_for(found, min_ttl)
+            found = self._new(flight)
+        self._lives_for(found, min_ttl)
+        return found
 
     def exchange(self, parameters: grants.Parameters, endpoint: str = "token", *, counts: bool = True) -> Captured:
         """Ask with these parameters (a code, a device code), whatever is kept; keep what comes. Raises as `access`.
@@ -146,14 +150,24 @@ class Keeper:
         """Ask within the budget; the journal is open from before the request until its answer is kept."""
         from runner.auth.oauth2.token_request import Asked, ask  # late: most runs find a token that is good
 
+        at = self.outside.now()
         if counts:
             self._afford(flight)
-            flight.note(self.outside.now())
+            at = self.outside.now()
+            flight.note(at)
         flight.begin()
         try:
             found = ask(self.provider, Asked(parameters, endpoint=endpoint, journal=flight), self.outside)
-        except CredentialsError:
-            flight.drop()
+        except ZrunError as error:
+            unsent = isinstance(error, (InputError, PolicyError)) or (
+                isinstance(error, NetworkError) and not error.sent
+            )
+            if unsent and counts:  # then the provider has not counted it either
+                flight.take_back(at)
+            if isinstance(error, CredentialsError) or (unsent and not isinstance(error, InputError)):
+                flight.drop()  # there is nothing in it that could be wanted
+            if counts:
+                flight.failed(self.outside.now(), error.problems[0].message)
             raise
         return self._keep(flight, found, self.outside.now())
 
@@ -172,7 +186,8 @@ class Keeper:
                 f"`{self.provider.name}` has been asked for {count} tokens within {show_seconds(within)}, all that it gives",
                 self.provider.location,
                 f"wait {show_seconds(wait)}; each try before would prolong it. Who asks so often? `zrun token` reuses one",
-            )
+            ),
+            wait=wait,
         )
 
     def _keep(self, flight: Flight, found: Tokens, at: float) -> Captured:
@@ -190,10 +205,22 @@ class Keeper:
             if name in ours:
                 self.learn(name, captured)
 
-    def _good(self, found: Captured, ttl: float, refused: Secret | None) -> bool:
+    def _good(self, found: Captured, min_ttl: float | None, refused: Secret | None) -> bool:
         if refused is not None and found.value == refused:
             return False
-        return found.expires_at is None or found.expires_at - self.outside.now() > ttl
+        if found.expires_at is None:
+            return True
+        # A token that lives no longer than `refresh-before` would be stale from its first moment, and never reused.
+        ttl = min(self.provider.refresh_before, (found.expires_at - found.at) / 2) if min_ttl is None else min_ttl
+        return found.expires_at - self.outside.now() > ttl
+
+    def _lives_for(self, found: Captured | None, min_ttl: float | None) -> None:
+        """Raises InputError when a token such as `found` never lives for `min_ttl`: asking would burn one each time."""
+        if min_ttl is None or found is None or found.expires_at is None or min_ttl < found.expires_at - found.at:
+            return
+        lifetime = show_seconds(found.expires_at - found.at)
+        message = f"no token of `{self.provider.name}` is good for {show_seconds(min_ttl)}: they live for {lifetime}"
+        raise self.provider.wrong(message, "ask for less")
 
 
 def recover(provider: Provider, flight: Flight, seed: Callable[[str], str | None]) -> bool:

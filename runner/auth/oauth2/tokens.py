@@ -13,6 +13,9 @@ from runner.records import record
 from runner.scope import Captured
 from runner.values import Secret, Value
 
+# Errors of a moment, and after how many seconds another try may be granted: Zoho's for ten tokens in ten minutes (its page
+# "Token validity"), and RFC 6749's own words (4.1.2.1), which token endpoints use too.
+_PASSING = {"Access Denied": 600.0, "temporarily_unavailable": 0.0, "server_error": 0.0, "slow_down": 5.0}
 # Zoho's answers once gave `expires_in` in milliseconds; no access token of theirs lives for more than a day.
 _LONGEST_SECONDS = 86_400.0
 
@@ -20,8 +23,8 @@ _LONGEST_SECONDS = 86_400.0
 class Refused(CredentialsError):
     """The provider refused, with an error `code` of RFC 6749, 5.2 or of its own; empty when it gave none."""
 
-    def __init__(self, problem: Problem, *, code: str = "", dead: bool = False) -> None:
-        super().__init__(problem, dead=dead)
+    def __init__(self, problem: Problem, *, code: str = "", dead: bool = False, wait: float | None = None) -> None:
+        super().__init__(problem, dead=dead, wait=wait)
         self.code = code
 
 
@@ -96,6 +99,15 @@ def expires_in(body: Mapping[str, Value], preset: str) -> float | None:
     return None
 
 
+def _wait(response: Response, body: Mapping[str, Value]) -> float | None:
+    """Seconds after which the same request may be granted; None when it will be refused again."""
+    passing = _PASSING.get(str(body.get("error")))
+    if passing is None and response.status != 429 and response.status < 500:
+        return None
+    written = next(iter(response.header("retry-after")), "")  # RFC 9110, 10.2.3; its form as a date is rare
+    return max(passing or 0.0, float(written) if written.isascii() and written.isdigit() else 0.0)
+
+
 def members(response: Response) -> dict[str, Value]:
     """The answer's members: of its JSON object, or of a form, as GitHub sends unless it is asked for JSON."""
     try:
@@ -116,9 +128,8 @@ def refusal(
     """
     error = body.get("error")
     code = error if isinstance(error, str) else ""
-    return Refused(
-        _why(provider, call, response, body, what), code=code, dead=code in ("invalid_grant", "invalid_code")
-    )
+    dead = code in ("invalid_grant", "invalid_code")
+    return Refused(_why(provider, call, response, body, what), code=code, dead=dead, wait=_wait(response, body))
 
 
 def _why(provider: Provider, call: Call, response: Response, body: Mapping[str, Value], what: str) -> Problem:
