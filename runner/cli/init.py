@@ -56,6 +56,8 @@ _SANDBOX = """\
 # The embedded Zoho: a server on this machine, started for the run. No account needed.
 name: Sandbox
 sandbox: zoho
+oauth2:
+  zoho: {preset: zoho}
 secrets:
   refresh-token: # captured
   access-token: # captured
@@ -69,6 +71,8 @@ variables:
   accounts-domain: https://accounts.zoho.com
   api-domain: https://www.zohoapis.com
 hosts: ["*.zohoapis.com"]
+oauth2:
+  zoho: {preset: zoho} # `auth: {oauth2: zoho}` and `zrun token` keep its tokens fresh
 secrets:
   client-id: {env: ZOHO_CLIENT_ID}
   client-secret: {env: ZOHO_CLIENT_SECRET}
