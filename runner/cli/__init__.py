@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trust": ("runner.cli.trust", "let the commands of an environment's files run, to get secrets"),
     "login": ("runner.cli.login", "log in to an OAuth 2.0 provider: by self client, browser or device"),
     "doctor": ("runner.cli.doctor", "find out whether the credential is alive, and if not, why"),
+    "token": ("runner.cli.tokens", "print a fresh access token; status, refresh, revoke, watch: see its --help"),
+    "exec": ("runner.cli.execute", "run a command with a fresh access token in its process environment"),
     "schema": ("runner.cli.schema", "print the JSON Schema of a collection or an environment"),
     "init": ("runner.cli.init", "make a new project that runs at once"),
     "sandbox": ("runner.cli.sandbox", "serve the Zoho sandbox until stopped"),

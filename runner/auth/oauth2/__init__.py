@@ -17,4 +17,5 @@ tokens                 what it answers
 fresh                  one token for everybody, never asked for twice
 refusals               why there is no token
 budget recovery        how often it may be asked; what a process that died had got
+watch revocation       keeping it fresh until stopped; giving it up
 """

@@ -1,0 +1,129 @@
+"""An access token as other programs want it: alone, as a header line, as JSON, as a shell's or a process's variables."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from collections.abc import Iterable, Mapping
+
+from runner.auth.signed import joined
+from runner.cli.tokens.holding import Holding, token_of
+from runner.errors import InputError, Problem, did_you_mean
+from runner.quantities import show_seconds
+from runner.scope import PROCESS_PREFIX, Captured, process_name
+from runner.template import NoValue
+from runner.values import Missing, Value, as_text, reveal, secrets_in
+
+FORMATS = ("raw", "header", "json", "env")
+PREFIX = "ZRUN_"
+# Variables of a process that zrun itself reads: no value of an environment may stand there.
+_OURS = re.compile(r"ZRUN_(?:DEBUG|VAR_.*|SECRET_.*)")
+
+
+def text(form: str, holding: Holding, token: Captured) -> str:
+    """The token in one of FORMATS, with a line end. Raises InputError for one that does not fit the format."""
+    if form == "raw":
+        return f"{token_of(token).reveal()}\n"
+    if form == "header":
+        return f"{_header(holding, token)}\n"
+    if form == "json":
+        return json.dumps(_document(holding, token), indent=1) + "\n"
+    variables = process_variables(holding, token)
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _header(holding: Holding, token: Captured) -> str:
+    name, prefix = holding.provider.header
+    value = reveal(joined(prefix, token_of(token)))
+    if re.search(r"[\0\r\n]", value):
+        raise InputError(Problem("the token holds a line break, so it fits no header", None, "use another --format"))
+    return f"{name}: {value}"
+
+
+def _document(holding: Holding, token: Captured) -> dict[str, Value]:
+    """RFC 6749's members (5.1); `token_type` is the word that goes before the token in the header."""
+    provider, now = holding.provider, holding.assembly.now()
+    found: dict[str, Value] = {
+        "access_token": token_of(token).reveal(),
+        "token_type": provider.header[1],
+        "header": provider.header[0],
+        "provider": provider.name,
+    }
+    if token.expires_at is not None:
+        found["expires_in"] = int(token.expires_at - now)
+        found["expires_at"] = moment(token.expires_at)
+    more = {member: _public(holding, name) for member, name in provider.preset.more}
+    return {**found, **{member: value for member, value in more.items() if value is not None}}
+
+
+def moment(epoch: float) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
+
+
+def process_variables(holding: Holding, token: Captured, extra: Iterable[str] = ()) -> dict[str, str]:
+    """The token, its expiry, and the environment's variables that are no secrets, by their names in a process.
+
+    `extra` are more variables of the environment, secrets among them, that were asked for by name. Raises InputError for
+    one of these without a value, and for a value that a process cannot be given.
+    """
+    scope, name = holding.assembly.scope, holding.provider.tokens.access
+    found = {name: token_of(token).reveal()}
+    if token.expires_at is not None:
+        found[f"{name}-expires-at"] = str(int(token.expires_at))
+    for plain in sorted(_plain(holding)):
+        value = _public(holding, plain)
+        if value is not None:
+            found.setdefault(plain, as_text(value))
+    for wanted in extra:
+        asked_for = scope.get(wanted)
+        if isinstance(asked_for, Missing):
+            hint = scope.explain(wanted) or did_you_mean(wanted, scope.names())
+            raise InputError(Problem(f"--with {wanted}: there is no such value", None, hint))
+        found[wanted] = as_text(reveal(asked_for))
+    named = {PREFIX + key.upper().replace("-", "_"): value for key, value in found.items()}
+    for key, value in named.items():
+        if "\0" in value:
+            raise InputError(Problem(f"{key} would hold a NUL, which no process variable can", None, "mend the value"))
+    return {key: value for key, value in named.items() if not _OURS.fullmatch(key)}
+
+
+def _public(holding: Holding, name: str) -> Value:
+    """The value of a variable; None when it has none, or a secret is in it."""
+    try:
+        value = holding.assembly.scope.get(name)
+    except NoValue:
+        return None
+    return None if isinstance(value, Missing) or secrets_in(value) else value
+
+
+def _plain(holding: Holding) -> set[str]:
+    """The names of the environment that are not declared as secrets."""
+    environment, sources = holding.assembly.environment, holding.assembly.sources
+    assert environment is not None, "a provider is declared by an environment"
+    names = {*environment.variables, *environment.overlay, *sources.given, *sources.captured}
+    return names - environment.secrets.keys()
+
+
+def without_secrets(holding: Holding, process: Mapping[str, str], kept: Iterable[str] = ()) -> dict[str, str]:
+    """`process` without the variables that the environment's secrets come from, but for those of the secrets `kept`."""
+    environment = holding.assembly.environment
+    assert environment is not None, "a provider is declared by an environment"
+    withheld: set[str] = set()
+    for name, spec in environment.secrets.items():
+        if name in kept:
+            continue
+        own = process_name(name).removeprefix(PROCESS_PREFIX)
+        withheld |= {PROCESS_PREFIX + own, f"ZRUN_SECRET_{own}"}
+        withheld |= {source.argument for source in spec.sources if source.kind == "env"}
+    return {name: value for name, value in process.items() if name not in withheld}
+
+
+def lifetime(token: Captured, now: float) -> str:
+    """For a person: how long the token is good."""
+    if token.expires_at is None:
+        return "good for an unknown time"
+    left = token.expires_at - now
+    return f"good for {show_seconds(left)}" if left > 0 else f"expired {show_seconds(-left)} ago"

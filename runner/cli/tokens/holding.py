@@ -1,0 +1,131 @@
+"""An environment's provider with its tokens at hand: what every `zrun token` command and `zrun exec` begin with."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from runner.auth.oauth2 import readiness
+from runner.auth.oauth2.fresh import Keeper
+from runner.auth.oauth2.provider import Provider
+from runner.cli import options, outside, screen
+from runner.cli.assemble import Assembly, Given, opened
+from runner.errors import InputError, PolicyError, Problem, did_you_mean
+from runner.exchange import Call, Response
+from runner.quantities import seconds
+from runner.scope import Captured
+from runner.values import Secret
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A provider, what keeps its tokens fresh, and the values of its environment."""
+
+    assembly: Assembly
+    provider: Provider
+    keeper: Keeper
+
+    def access(self) -> Captured | None:
+        """The access token that is at hand, fresh or not."""
+        return self.assembly.sources.captured.get(self.provider.tokens.access)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """-e, --var, --provider, --clock: which token."""
+    options.add_environment(parser)
+    parser.add_argument(
+        "--provider", metavar="NAME", help="which provider under `oauth2` of the environment, when it has several"
+    )
+    options.add_clock(parser)
+
+
+def given(chosen: argparse.Namespace) -> Given:
+    """What the arguments say of values. Raises InputError."""
+    return Given(
+        chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
+    )
+
+
+def duration(option: str, written: str | None) -> float | None:
+    """The seconds of an option; None when it is left out. Raises InputError."""
+    if written is None:
+        return None
+    found = seconds(written)
+    if found is None:
+        raise InputError(Problem(f"{option} is not a duration", None, "write it as 90s, 10m or 1h"))
+    return found
+
+
+@contextmanager
+def looked_at(chosen: argparse.Namespace) -> Iterator[Assembly]:
+    """The environment's values, for what sends nothing. Raises InputError."""
+    if not chosen.environments:
+        raise InputError(Problem("no environment is named", None, "name the one whose token it is: -e us"))
+    with opened(given(chosen)) as assembly:
+        yield assembly
+
+
+@contextmanager
+def holding(chosen: argparse.Namespace, patience: float | None = None, *, fresh: bool = True) -> Iterator[Holding]:
+    """The provider that the arguments choose, ready to be asked; the network is loaded when it first is.
+
+    `fresh` tells that a token is to be had, so that what stands in the way is told at once, and a person asked for what only
+    they know. `patience` is as fresh.Keeper's. Raises InputError, PolicyError, Cancelled.
+    """
+    with looked_at(chosen) as assembly, ExitStack() as stack:
+        found = choose(assembly, chosen.provider)
+        if assembly.environment and assembly.environment.warnings:
+            screen.tell(assembly.environment.warnings, redact=assembly.redactor.text)
+        if fresh:
+            _prepare(assembly, found)
+        assembly.start_sandbox()
+        network: list[outside.Send] = []
+
+        def send(call: Call) -> Response:
+            if not network:
+                network.append(stack.enter_context(outside.network(assembly)))
+            return network[0](call)
+
+        yield Holding(assembly, found, outside.keeper(assembly, found, send, lambda _: None, patience))
+
+
+def choose(assembly: Assembly, name: str | None) -> Provider:
+    """The provider `name` of the environment, or its only one. Raises InputError."""
+    environment = assembly.environment
+    assert environment is not None, "looked_at has seen to it"
+    declared = environment.providers
+    file = environment.paths[-1].name if environment.paths else environment.id
+    if not declared:
+        variables = environment.all_variables()
+        zoho = environment.sandbox or "accounts-domain" in variables
+        line = "oauth2: {zoho: {preset: zoho}}" if zoho else "oauth2: {NAME: {preset: generic, token-url: https://...}}"
+        raise InputError(Problem(f"{file} declares no OAuth 2.0 provider", None, f"add the line `{line}`"))
+    if name is None and len(declared) > 1:
+        message = f"{file} declares several OAuth 2.0 providers: {', '.join(declared)}"
+        raise InputError(Problem(message, None, f"choose one: --provider {next(iter(declared))}"))
+    chosen = name if name is not None else next(iter(declared))
+    if chosen not in declared:
+        hint = did_you_mean(chosen, declared, f"there is: {', '.join(declared)}")
+        raise InputError(Problem(f"{file} declares no OAuth 2.0 provider `{chosen}`", None, hint))
+    return Provider(declared[chosen], assembly.scope)
+
+
+def _prepare(assembly: Assembly, found: Provider) -> None:
+    """Tell what stands in the way of a token before anything is sent; ask a person last."""
+    assert assembly.environment is not None, "a provider has been found in it"
+    spec = assembly.environment.providers[found.name]
+    findings = readiness.ready(found, spec, assembly.scope, assembly.policy, assembly.vault.asks)
+    if findings.problems:
+        raise InputError(findings.problems)
+    if findings.refusals:
+        raise PolicyError(findings.refusals)
+    for prompt in findings.prompts:
+        assembly.vault.ask(prompt)
+
+
+def token_of(captured: Captured) -> Secret:
+    """The token itself."""
+    value = captured.value
+    return value if isinstance(value, Secret) else Secret(str(value), "access-token")
