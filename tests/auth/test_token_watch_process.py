@@ -139,6 +139,24 @@ def test_a_signal_ends_it_and_the_file_may_stay(project: Project, number: int, s
     assert (project.folder / "token").read_text() == f"Authorization: Zoho-oauthtoken {project.kept('access-token')}\n"
 
 
+@pytest.mark.parametrize("half", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"])
+def test_a_signal_ends_it_while_a_server_leaves_it_waiting(project: Project, half: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        path = project.folder / "environments" / "us.yaml"
+        path.write_text(path.read_text().replace(project.running.url, f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
+            with watching(project) as watch:
+                connection, _ = listener.accept()
+                with connection:
+                    assert connection.recv(65536)
+                    connection.sendall(half)
+                    time.sleep(0.2)
+                    started = time.monotonic()
+                    assert watch.end(number) == status, watch.said
+                    assert time.monotonic() - started < 10  # a request may take thirty
+            assert "bug" not in watch.said
+
+
 def test_a_hang_up_gets_a_new_token_at_once(project: Project) -> None:
     project.switch(token_lifetime=3600)
     with watching(project) as watch:

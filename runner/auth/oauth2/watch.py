@@ -155,8 +155,8 @@ class _Watch:
         return max(pause, min(wanted, left) if left > 0 else wanted)
 
     def _take(self, kept: Captured | None) -> None:
-        """Another process has got a newer token: hold that."""
-        if self._held and kept and kept.value != self._held.value and kept.at > self._held.at:
+        """Another process has got another token: hold that, whatever a clock says of its age."""
+        if self._held and kept and kept.value != self._held.value:
             self._hold(kept)
 
     def _hold(self, token: Captured) -> None:

@@ -173,7 +173,7 @@ class _Watching:
         except InputError:
             return None  # told when the next token is asked for
         known = self._held.access()
-        if found is not None and (known is None or found.at > known.at):
+        if found is not None and (known is None or found.value != known.value):
             self._held.assembly.scope.capture(name, found)
         return found
 
