@@ -62,6 +62,17 @@ def test_other_secrets_are_withheld_whichever_way_they_came(project: Project) ->
     assert project.variables["MADE_UP_GRANT"] not in text
 
 
+def test_without_private_state_a_refresh_token_from_outside_will_do(project: Project, tmp_path: Path) -> None:
+    assert project.zrun("token", "-e", "us").status == 0
+    fresh = write(tmp_path / "ci", us__env=(project.folder / "environments" / "us.yaml").read_text())
+    refresh = str(project.kept("refresh-token"))
+    given = {**project.variables, "MADE_UP_GRANT": "", "ZRUN_VAR_REFRESH_TOKEN": refresh}
+    done = zrun(fresh, "exec", "-e", "us", "--", sys.executable, "-c", _SHOW, **given)
+    assert project.accepted(shown(done)["ZRUN_ACCESS_TOKEN"])
+    assert refresh not in done.out
+    assert project.calls() == {"authorization_code": 1, "refresh_token": 1}
+
+
 def test_a_secret_is_given_when_it_is_asked_for(project: Project) -> None:
     extra = ("--with", "client-secret", "--with", "refresh-token")
     variables = shown(project.zrun("exec", "-e", "us", *extra, "--", sys.executable, "-c", _SHOW))
