@@ -103,10 +103,10 @@ def begun(path: Path, given: Given, elsewhere: Iterable[str] = (), *, look_only:
 
 
 @contextmanager
-def opened(given: Given) -> Iterator[Assembly]:
+def opened(given: Given, *, look_only: bool = False) -> Iterator[Assembly]:
     """As `begun`, of the environments alone: for what needs no collection. Raises InputError."""
     environment = reader.read_environment(given.environments, Path.cwd() / "collections")
-    with _assembled(Collection("", Path(), ()), environment, given) as assembly:
+    with _assembled(Collection("", Path(), ()), environment, given, look_only=look_only) as assembly:
         yield assembly
 
 

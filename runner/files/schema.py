@@ -7,7 +7,7 @@ from typing import Any, Literal
 from runner.files.fields import COLLECTION, ENVIRONMENT, closed, definitions
 
 _TITLES = {"collection": "A zrun collection", "environment": "A zrun environment"}
-_USED = {"environment": ("variables", "source", "command", "tls")}
+_USED = {"environment": ("variables", "source", "command", "provider", "tls")}
 
 
 def schema(kind: Literal["collection", "environment"]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import InputError, Problem
+from runner.files import durable
 
 
 class TokenFile:
@@ -18,29 +19,22 @@ class TokenFile:
 
     def write(self, text: str) -> None:
         """Put `text` there (0600), in one step. Raises InputError."""
-        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            with suppress(FileNotFoundError):
-                new.unlink()  # of a process of this number that was killed
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(text.encode("utf-8", "surrogatepass"))
-                    file.flush()
-                    os.fsync(file.fileno())
-                    found = os.fstat(file.fileno())
-                new.replace(self._path)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
+            durable.replace(self._path, text.encode("utf-8", "surrogatepass"))
+            self._written = self._identity()
         except OSError as error:
             message = f"the token cannot be written to {self._path}: {error.strerror}"
             raise InputError(Problem(message, None, "give --write a file in a folder that you may write to")) from None
-        self._written = (found.st_dev, found.st_ino)
 
     def remove(self) -> None:
-        """Take the file away, if it is still the one that was written."""
+        """Take the file away, if it is still the one that was written; and what a write left that a signal ended."""
         with suppress(OSError):
-            found = self._path.lstat()
-            if (found.st_dev, found.st_ino) == self._written:
+            for left in self._path.parent.glob(f".{self._path.name}.{os.getpid()}.*"):
+                left.unlink()
+        with suppress(OSError):
+            if self._identity() == self._written:
                 self._path.unlink()
+
+    def _identity(self) -> tuple[int, int]:
+        found = self._path.lstat()
+        return found.st_dev, found.st_ino

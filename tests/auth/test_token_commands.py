@@ -18,7 +18,7 @@ from tests.auth.sandboxed import ENVIRONMENT, Project
 from tests.auth.sandboxed import project as made
 from tests.commands import environment, write, zrun
 from tests.servers import Server
-from tests.test_main_job import at_a_terminal
+from tests.terminals import at_a_terminal
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ requests:
     post: <<accounts-domain>>/oauth/v2/token
     query:
       {grant_type: refresh_token, client_id: <<client-id>>, client_secret: <<client-secret>>, refresh_token: <<refresh-token>>}
-    expect: {json $.access_token: {type: string}}
+    capture: {access-token: json $.access_token}
   other:
     post: <<api-domain>>/oauth/v2/other
     form: {grant_type: made-up}

@@ -12,7 +12,7 @@ from runner.auth.signed import joined
 from runner.cli.tokens.holding import Holding, token_of
 from runner.errors import InputError, Problem, did_you_mean
 from runner.quantities import show_seconds
-from runner.scope import PROCESS_PREFIX, Captured, process_name
+from runner.scope import SECRET_PREFIX, Captured, process_name
 from runner.template import NoValue
 from runner.values import Missing, Value, as_text, reveal, secrets_in
 
@@ -115,8 +115,7 @@ def without_secrets(holding: Holding, process: Mapping[str, str], kept: Iterable
     for name, spec in environment.secrets.items():
         if name in kept:
             continue
-        own = process_name(name).removeprefix(PROCESS_PREFIX)
-        withheld |= {PROCESS_PREFIX + own, f"ZRUN_SECRET_{own}"}
+        withheld |= {process_name(name), process_name(name, SECRET_PREFIX)}
         withheld |= {source.argument for source in spec.sources if source.kind == "env"}
     return {name: value for name, value in process.items() if name not in withheld}
 

@@ -33,7 +33,7 @@ class Holding:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """-e, --var, --provider, --clock: which token."""
+    """-e, --var, --secrets-file, --provider, --clock: which token."""
     options.add_environment(parser)
     parser.add_argument(
         "--provider", metavar="NAME", help="which provider under `oauth2` of the environment, when it has several"
@@ -44,7 +44,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def given(chosen: argparse.Namespace) -> Given:
     """What the arguments say of values. Raises InputError."""
     return Given(
-        chosen.environments, options.read_variables(chosen.variables), options.read_clock(chosen.clock), chosen.seed
+        chosen.environments,
+        options.read_variables(chosen.variables),
+        options.read_clock(chosen.clock),
+        chosen.seed,
+        options.read_secrets(chosen.secrets_file),
     )
 
 
@@ -59,11 +63,11 @@ def duration(option: str, written: str | None) -> float | None:
 
 
 @contextmanager
-def looked_at(chosen: argparse.Namespace) -> Iterator[Assembly]:
-    """The environment's values, for what sends nothing. Raises InputError."""
+def values(chosen: argparse.Namespace, *, look_only: bool = False) -> Iterator[Assembly]:
+    """The environment's values; `look_only` as assemble.begun's. Raises InputError."""
     if not chosen.environments:
         raise InputError(Problem("no environment is named", None, "name the one whose token it is: -e us"))
-    with opened(given(chosen)) as assembly:
+    with opened(given(chosen), look_only=look_only) as assembly:
         yield assembly
 
 
@@ -74,7 +78,7 @@ def holding(chosen: argparse.Namespace, patience: float | None = None, *, fresh:
     `fresh` tells that a token is to be had, so that what stands in the way is told at once, and a person asked for what only
     they know. `patience` is as fresh.Keeper's. Raises InputError, PolicyError, Cancelled.
     """
-    with looked_at(chosen) as assembly, ExitStack() as stack:
+    with values(chosen) as assembly, ExitStack() as stack:
         found = choose(assembly, chosen.provider)
         if assembly.environment and assembly.environment.warnings:
             screen.tell(assembly.environment.warnings, redact=assembly.redactor.text)
@@ -94,7 +98,7 @@ def holding(chosen: argparse.Namespace, patience: float | None = None, *, fresh:
 def choose(assembly: Assembly, name: str | None) -> Provider:
     """The provider `name` of the environment, or its only one. Raises InputError."""
     environment = assembly.environment
-    assert environment is not None, "looked_at has seen to it"
+    assert environment is not None, "one is named"
     declared = environment.providers
     file = environment.paths[-1].name if environment.paths else environment.id
     if not declared:
@@ -116,7 +120,9 @@ def _prepare(assembly: Assembly, found: Provider) -> None:
     """Tell what stands in the way of a token before anything is sent; ask a person last."""
     assert assembly.environment is not None, "a provider has been found in it"
     spec = assembly.environment.providers[found.name]
-    findings = readiness.ready(found, spec, assembly.scope, assembly.policy, assembly.vault.asks)
+    findings = readiness.ready(
+        found, spec, assembly.scope, assembly.policy, assembly.vault.asks, assembly.vault.missing
+    )
     if findings.problems:
         raise InputError(findings.problems)
     if findings.refusals:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 
 from runner import errors
-from runner.auth.oauth2 import revocation
+from runner.auth.oauth2 import fresh, revocation
 from runner.cli import options, screen
 from runner.cli.tokens import holding
 from runner.cli.tokens.holding import Holding
 from runner.errors import Cancelled, InputError, Problem
-from runner.scope import process_name
 from runner.values import Secret
 
 _EPILOG = """\
@@ -54,7 +53,7 @@ def _revoke(held: Holding, name: str, kind: str) -> None:
     names, keeper, state = held.provider.tokens, held.keeper, held.assembly.state
     assert state is not None, "an environment has a state"
     with keeper.store.alone(held.provider.name) as flight:
-        keeper.recover(flight)
+        fresh.recover(held.provider, flight, keeper.seed)
         kept = flight.values()
         found = kept[name].value if name in kept else held.provider.kept(name)
         assert isinstance(found, Secret), "looked for before"
@@ -67,5 +66,5 @@ def _revoke(held: Holding, name: str, kind: str) -> None:
     options.out(f"`{held.provider.name}` has revoked the {name}{words}")
     origin = held.assembly.scope.origin(name)
     if origin is not None and origin.kind in ("process", "argument", "secret"):
-        where = process_name(name) if origin.kind == "process" else "where it is written"
-        print(f"zrun: it was given from outside: take it away there, too ({where})", file=sys.stderr)
+        where = f" ({origin.detail})" if origin.detail else ""
+        print(f"zrun: it was given from outside: take it away there, too{where}", file=sys.stderr)

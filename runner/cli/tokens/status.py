@@ -25,9 +25,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     options.add_color(parser)
     chosen = parser.read(arguments)
-    with holding.looked_at(chosen) as assembly:
+    with holding.values(chosen, look_only=True) as assembly:
         environment = assembly.environment
-        assert environment is not None, "looked_at has seen to it"
+        assert environment is not None, "one is named"
         names = [chosen.provider] if chosen.provider or not environment.providers else list(environment.providers)
         providers = [holding.choose(assembly, name) for name in names]
         documents = [_document(assembly, provider) for provider in providers]
@@ -56,8 +56,7 @@ def _document(assembly: Assembly, provider: Provider) -> dict[str, Value]:
         "refresh_before": provider.refresh_before,
     }
     assert assembly.state is not None, "an environment has a state"
-    flights = Flights(assembly.state)
-    log = flights.log(provider.name)
+    log = Flights(assembly.state).log(provider.name)
     issued = log.issued()
     if provider.budget is not None:
         count, within = provider.budget
@@ -71,8 +70,6 @@ def _document(assembly: Assembly, provider: Provider) -> dict[str, Value]:
     failure = log.failure()
     if failure is not None:
         found["last_failure"] = {"at": forms.moment(failure[0]), "why": failure[1]}
-    if flights.interrupted(provider.name):
-        found["interrupted"] = True
     return found
 
 
@@ -112,8 +109,6 @@ def _lines(document: dict[str, Value], color: bool) -> Iterator[str]:
     failure = document.get("last_failure")
     if isinstance(failure, dict):
         yield f"  {'failed':<{width}}  {failure['at']}: {failure['why']}"
-    if "interrupted" in document:
-        yield f"  {'journal':<{width}}  a process died while it asked; the next command takes what it had got"
 
 
 def _words(token: dict[str, Value]) -> str:
