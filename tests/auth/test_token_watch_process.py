@@ -268,8 +268,24 @@ def test_a_command_runs_at_each_new_token_with_it_and_without_other_secrets(proj
     assert "NOTIFY_SOCKET" not in got
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_command_is_not_left_behind_by_a_signal_at_any_moment(project: Project, number: int) -> None:
+    """The signal comes while commands are started one after the other, and somewhere in the middle of it."""
+    project.switch(token_lifetime=3600)
+    pids = project.folder / "pids"
+    for i in range(6):
+        with watching(project, "--", "sh", "-c", "echo $$ >> pids; exec sleep 60") as watch:
+            until(lambda: "good for" in watch.said)
+            watch.process.send_signal(signal.SIGHUP)
+            time.sleep(0.004 * i)
+            assert watch.end(number) == (130 if number == signal.SIGINT else 0), watch.said
+    for pid in pids.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+
+
 def test_a_command_that_still_runs_is_ended_before_the_next_and_at_the_end(project: Project) -> None:
-    code = "echo $$ >> pids; exec sleep 600"
+    code = "echo $$ >> pids; exec sleep 60"
     with watching(project, "--", "sh", "-c", code) as watch:
         pids = project.folder / "pids"
         until(lambda: pids.exists() and pids.read_text().count("\n") >= 3)

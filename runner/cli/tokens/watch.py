@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -43,7 +44,11 @@ _GRACE = 3.0
 
 
 class _Stopped(BaseException):
-    """SIGTERM has come: whatever is under way ends here, as it would by a kill, and what came is in the journal."""
+    """SIGTERM or Ctrl-C has come: what is under way ends here, as it would by a kill, and what came is in the journal."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
 
 
 def main(arguments: list[str]) -> int:
@@ -67,9 +72,9 @@ def main(arguments: list[str]) -> int:
         signals = _Signals()
         with holding.holding(chosen, patience=0.0) as held:
             _Watching(held, chosen, command, signals).run(every)
-    except _Stopped:
-        pass
-    except KeyboardInterrupt:
+    except _Stopped as stopped:
+        return stopped.status
+    except KeyboardInterrupt:  # before the signals were ours
         return errors.INTERRUPTED
     return errors.PASSED
 
@@ -82,10 +87,11 @@ def _steady() -> float:
 
 
 class _Signals:
-    """SIGTERM ends, SIGHUP asks for a new token; either ends a sleep."""
+    """SIGTERM and Ctrl-C end, SIGHUP asks for a new token; each ends a sleep."""
 
     def __init__(self) -> None:
-        self._refresh = self._stop = False
+        self._refresh = self._waiting = False
+        self._stop: _Stopped | None = None
         if hasattr(signal, "set_wakeup_fd") and os.name == "posix":
             self._read, write = os.pipe()
             for end in (self._read, write):
@@ -93,14 +99,28 @@ class _Signals:
             signal.set_wakeup_fd(write, warn_on_full_buffer=False)
             signal.signal(signal.SIGHUP, self._hang_up)
         signal.signal(signal.SIGTERM, self._end)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in the background
+            signal.signal(signal.SIGINT, self._end)
 
     def _hang_up(self, _: int, __: FrameType | None) -> None:
         self._refresh = True
 
-    def _end(self, _: int, __: FrameType | None) -> None:
-        if not self._stop:  # a second one does not interrupt the clearing up
-            self._stop = True
-            raise _Stopped
+    def _end(self, number: int, _: FrameType | None) -> None:
+        if self._stop is None:  # a second one does not interrupt the clearing up
+            self._stop = _Stopped(errors.INTERRUPTED if number == signal.SIGINT else errors.PASSED)
+            if not self._waiting:
+                raise self._stop
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """What ends the watch does so after this: else a command that is being started would be left behind."""
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+        if self._stop is not None:
+            raise self._stop
 
     def sleep(self, seconds: float) -> Wake:
         if os.name == "posix":
@@ -110,8 +130,8 @@ class _Signals:
                     pass
         else:
             time.sleep(seconds)
-        if self._stop:
-            return "stop"
+        if self._stop is not None:  # it came where nothing can be raised
+            raise self._stop
         wake: Wake = "refresh" if self._refresh else "time"
         self._refresh = False
         return wake
@@ -180,7 +200,8 @@ class _Watching:
     def _tell(self, event: Event) -> None:
         if event.kind == "token":
             assert event.token is not None, "it is what the event is about"
-            self._new(event.token)
+            with self._signals.later():
+                self._new(event.token)
             return
         name = self._held.provider.tokens.access
         if event.kind == "without":
