@@ -54,6 +54,7 @@ def _take(
         value = _value(capture, query, response, scope)
         secret = secret or _holds_token(value, query, response)
         value = _recognised(capture, value, query, response, redactor)
+        secret = secret or bool(secrets_in(value))
         value = _recognised(capture, _filtered(capture, value, secret, scope), query, response, redactor)
         secret = secret or bool(secrets_in(value))
     except InputError as error:

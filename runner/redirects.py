@@ -110,12 +110,13 @@ def _secrets_in_body(content: bytes | Path | tuple[object, ...] | None, secrets:
 
 
 def _is_within(secret: Secret, body: bytes) -> bool:
+    """Whether `secret`, or what it was made of, is in `body` in any spelling; a very short one as it is, or quoted."""
     text = secret.reveal()
-    if len(text) < SHORTEST:
-        return bool(text) and text.encode("utf-8", "replace") in body
-    known = Redactor()
-    known.add(secret)
-    return bool(known.spans(body.decode("utf-8", "replace")))
+    if len(text.strip()) < SHORTEST:
+        return bool(text) and any(form.encode("utf-8", "replace") in body for form in (text, quote(text, safe="")))
+    redactor = Redactor()
+    redactor.add(secret)
+    return bool(redactor.spans(body.decode("utf-8", "replace")))
 
 
 def _is_in(secret: Secret, call: Call) -> bool:

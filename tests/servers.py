@@ -218,11 +218,13 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
 def raw_server(answer: bytes, *, close_after: bool = True) -> Iterator[str]:
     """The address of a server that reads a request's head, sends `answer` as it is, and ends the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
+    accepted: list[socket.socket] = []
 
     def serve() -> None:
         with suppress(OSError):
             while True:
                 connection, _ = listener.accept()
+                accepted.append(connection)
                 with suppress(OSError):
                     head = b""
                     while b"\r\n\r\n" not in head and (chunk := connection.recv(65536)):
@@ -237,6 +239,8 @@ def raw_server(answer: bytes, *, close_after: bool = True) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         listener.close()
+        for connection in accepted:
+            connection.close()
 
 
 def free_port() -> int:

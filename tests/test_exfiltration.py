@@ -126,6 +126,14 @@ CASES: dict[str, Hostile] = {
         "  a: {post: GOOD/reflect, text: '<<client-secret | b64encode>>', capture: {x: text}}\n"
         "  b: {post: GOOD/echo, text: <<x>>}\n",
     ),
+    "given back by a named host, and told apart": Hostile(
+        "  a: {post: GOOD/reflect, text: <<client-secret>>, capture: {x: {from: text, filter: \"<<value > 'm'>>\"}}}\n"
+        "  b: {get: 'EVIL/?<<x>>'}\n",
+        "  a: {post: GOOD/reflect, text: <<client-secret>>, capture: {x: {from: text, filter: '<<value | upper>>'}}}\n"
+        "  b: {post: GOOD/echo, text: <<x>>}\n",
+        status=1,
+        says="cannot be hidden",
+    ),
     # Tokens that a named host gives
     **{
         f"a token, captured as {query}": Hostile(

@@ -310,7 +310,7 @@ def test_several_providers_want_a_choice(us: Project) -> None:
     text = (us.folder / "environments" / "us.yaml").read_text("utf-8")
     both = text.replace("{zoho: {preset: zoho}}", "{zoho: {preset: zoho}, other: {preset: zoho, token-prefix: other}}")
     (us.folder / "environments" / "us.yaml").write_text(both, "utf-8")
-    assert "choose with --provider" in us.zrun(*LOGIN).err
+    assert "choose one: --provider" in us.zrun(*LOGIN).err
     assert "did you mean `other`?" in us.zrun(*LOGIN, "--provider", "othr").err
     us.login("--provider", "other")
     assert kept(us, "other-refresh-token")

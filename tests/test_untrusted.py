@@ -103,6 +103,17 @@ def test_a_file_of_the_project_is_read(name: str, way: str, project: Path, serve
     assert b"a fine text" in server.bodies[0]
 
 
+def test_the_file_of_secrets_is_not_the_collections(project: Path, server: Server) -> None:
+    given = project / "data/given.txt"
+    given.write_text('{"key": "made-up-given-secret"}')
+    given.chmod(0o600)
+    given.rename(given.with_suffix(".json"))
+    status, said = run(project, server, "file: ../data/given.json", "--secrets-file", "data/given.json")
+    assert status == 2, said
+    assert "takes a secret from it" in said
+    assert not server.seen
+
+
 def test_a_tilde_is_a_name_like_any_other(project: Path, server: Server) -> None:
     (project / "home").mkdir()
     (project / "home/x").write_text(PRIVATE)

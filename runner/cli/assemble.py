@@ -95,7 +95,7 @@ def begun(path: Path, given: Given, elsewhere: Iterable[str] = (), *, look_only:
     `elsewhere` are names that count as known though no environment is given. With `look_only`, for what sends nothing,
     no command runs for a secret and no keyring opens: stand-ins are in their places.
     """
-    collection, environment, mistakes = read(path, given.environments, given.allowed)
+    collection, environment, mistakes = read(path, given)
     with _assembled(collection, environment, given, elsewhere, mistakes, look_only=look_only) as assembly:
         if mistakes:
             raise InputError([*mistakes, *preflight.static(collection, environment, assembly.scope, elsewhere)])
@@ -225,8 +225,7 @@ def _policy(
     environment: Environment | None, collection: Collection, given: Sequence[str], redactor: Redactor
 ) -> Policy:
     def known(text: str) -> set[str]:
-        """The names of the secrets in `text`, in any spelling that the redactor finds."""
-        return {span.secret.name for span in redactor.spans(text)}
+        return {name for span in redactor.spans(text) for name in span.secret.name.split(", ")}
 
     return policy.policy_for(environment, collection, given, known, ambient_secrets(os.environ))
 
@@ -239,9 +238,7 @@ def _secret_files(environment: Environment) -> Iterator[Path]:
     yield from (path for path in (tls.client_key, tls.client_cert) if path is not None)
 
 
-def read(
-    path: Path, environments: Sequence[str], allowed: tuple[Path, ...] = ()
-) -> tuple[Collection, Environment | None, list[Problem]]:
+def read(path: Path, given: Given) -> tuple[Collection, Environment | None, list[Problem]]:
     """The collection and the environment, and the mistakes in parts of the collection, beside which more can be found.
 
     Raises InputError with the mistakes of both when one of them could not be read at all.
@@ -251,14 +248,15 @@ def read(
     environment: Environment | None = None
     partly = False
     unreadable: list[Problem] = []
-    if environments:
+    if given.environments:
         try:
-            environment = reader.read_environment(environments, path.parent)
+            environment = reader.read_environment(given.environments, path.parent)
         except InputError as error:
             unreadable.extend(error.problems)
-    closed = tuple(_secret_files(environment)) if environment else ()
+    closed = [Path(one.location.source.name) for one in given.secrets]  # the file of --secrets-file
+    closed += _secret_files(environment) if environment else ()
     try:
-        collection = reader.read_collection(path, Project(root_of(path), allowed, closed))
+        collection = reader.read_collection(path, Project(root_of(path), given.allowed, tuple(closed)))
     except reader.PartlyRead as error:
         collection, partly = error.collection, True
         problems.extend(error.problems)

@@ -26,16 +26,25 @@ def choose(assembly: Assembly, name: str | None, scopes: Iterable[str] = ()) -> 
         if wanted:
             spec = replace(spec, settings={**spec.settings, "scopes": Variable("scopes", wanted, spec.location)})
         return Provider(spec, assembly.scope, outside.discovery(assembly, None))
+    file = _file(assembly)
     if not declared:
-        hint = "declare one, for Zoho: `oauth2: {zoho: {preset: zoho}}`"
-        raise InputError(Problem("the environment declares no OAuth 2.0 provider", None, hint))
-    known = ", ".join(declared)
+        variables = assembly.environment.all_variables() if assembly.environment else {}
+        zoho = bool(assembly.environment and assembly.environment.sandbox) or "accounts-domain" in variables
+        line = "oauth2: {zoho: {preset: zoho}}" if zoho else "oauth2: {NAME: {preset: generic, token-url: https://...}}"
+        raise InputError(Problem(f"{file} declares no OAuth 2.0 provider", None, f"add the line `{line}`"))
     if name is None:
-        raise InputError(
-            Problem(f"the environment declares several providers: {known}", None, "choose with --provider")
-        )
-    hint = did_you_mean(name, declared, f"there is: {known}") or ""
-    raise InputError(Problem(f"the environment declares no provider `{name}`", None, hint))
+        message = f"{file} declares several OAuth 2.0 providers: {', '.join(declared)}"
+        raise InputError(Problem(message, None, f"choose one: --provider {next(iter(declared))}"))
+    hint = did_you_mean(name, declared, f"there is: {', '.join(declared)}")
+    raise InputError(Problem(f"{file} declares no OAuth 2.0 provider `{name}`", None, hint))
+
+
+def _file(assembly: Assembly) -> str:
+    """What to call the environment: the file in which a provider would be declared."""
+    environment = assembly.environment
+    if environment is None:
+        return "the environment"
+    return environment.paths[-1].name if environment.paths else environment.id
 
 
 def zoho(provider: Provider) -> bool:

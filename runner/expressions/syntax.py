@@ -101,6 +101,9 @@ def _no_token(text: str, position: int, place: Place, offset: int) -> Problem:
     return Problem(message, place.at(offset + at), hint)
 
 
+_ESCAPED = "\n\\'\"abfnrtvxuUN01234567"
+
+
 def _read(kind: str, word: str) -> tuple[str, Any]:
     """The type and value of a token, as Jinja2's lexer would give them. Raises ValueError."""
     if kind == "operator":
@@ -108,7 +111,9 @@ def _read(kind: str, word: str) -> tuple[str, Any]:
     if kind == "name":
         return "name", "none" if word == "null" else word
     if kind == "string":
-        return "string", word[1:-1].encode("ascii", "backslashreplace").decode("unicode-escape")
+        # A backslash before anything else is one: Python takes it so too, but warns.
+        text = re.sub(r"\\(.)", lambda m: m[0] if m[1] in _ESCAPED else f"\\{m[0]}", word[1:-1], flags=re.DOTALL)
+        return "string", text.encode("ascii", "backslashreplace").decode("unicode-escape")
     if word[:2].lower() in ("0x", "0o", "0b"):
         return "integer", int(word.replace("_", ""), 0)
     if word.replace("_", "").isdigit():

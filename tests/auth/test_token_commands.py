@@ -310,13 +310,19 @@ def test_revoke_of_the_access_token_leaves_the_refresh_token(project: Project) -
     assert project.accepted(project.zrun("token", "-e", "us").out.strip())
 
 
-def test_what_the_provider_did_not_revoke_is_kept(project: Project) -> None:
+def test_a_token_that_has_ended_already_is_as_good_as_revoked(project: Project) -> None:
+    """RFC 7009, 2.2."""
     project.zrun("token", "-e", "us")
     refresh = project.kept("refresh-token")
     httpx.post(f"{project.running.url}/oauth/v2/token/revoke", data={"token": refresh}).raise_for_status()
-    unknown = project.zrun("token", "revoke", "-e", "us", "--yes")
-    assert unknown.status == 4
-    assert "does not know the token" in unknown.err
+    done = project.zrun("token", "revoke", "-e", "us", "--yes")
+    assert done.status == 0, done.err
+    assert "forgot refresh-token" in done.out
+
+
+def test_what_the_provider_did_not_revoke_is_kept(project: Project) -> None:
+    project.zrun("token", "-e", "us")
+    refresh = project.kept("refresh-token")
     project.running.stop()
     assert project.zrun("token", "revoke", "-e", "us", "--yes").status == 3
     assert project.kept("refresh-token") == refresh

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from runner.auth.oauth2 import readiness
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
-from runner.cli import options, outside, screen
+from runner.cli import options, outside, providers, screen
 from runner.cli.assemble import Assembly, Given, opened
-from runner.errors import InputError, PolicyError, Problem, did_you_mean
+from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call, Response
 from runner.quantities import seconds
 from runner.scope import Captured
@@ -79,7 +79,7 @@ def holding(chosen: argparse.Namespace, patience: float | None = None, *, fresh:
     they know. `patience` is as fresh.Keeper's. Raises InputError, PolicyError, Cancelled.
     """
     with values(chosen) as assembly, ExitStack() as stack:
-        found = choose(assembly, chosen.provider)
+        found = providers.choose(assembly, chosen.provider)
         if assembly.environment and assembly.environment.warnings:
             screen.tell(assembly.environment.warnings, redact=assembly.redactor.text)
         if fresh:
@@ -93,27 +93,6 @@ def holding(chosen: argparse.Namespace, patience: float | None = None, *, fresh:
             return network[0](call)
 
         yield Holding(assembly, found, outside.keeper(assembly, found, send, lambda _: None, patience))
-
-
-def choose(assembly: Assembly, name: str | None) -> Provider:
-    """The provider `name` of the environment, or its only one. Raises InputError."""
-    environment = assembly.environment
-    assert environment is not None, "one is named"
-    declared = environment.providers
-    file = environment.paths[-1].name if environment.paths else environment.id
-    if not declared:
-        variables = environment.all_variables()
-        zoho = environment.sandbox or "accounts-domain" in variables
-        line = "oauth2: {zoho: {preset: zoho}}" if zoho else "oauth2: {NAME: {preset: generic, token-url: https://...}}"
-        raise InputError(Problem(f"{file} declares no OAuth 2.0 provider", None, f"add the line `{line}`"))
-    if name is None and len(declared) > 1:
-        message = f"{file} declares several OAuth 2.0 providers: {', '.join(declared)}"
-        raise InputError(Problem(message, None, f"choose one: --provider {next(iter(declared))}"))
-    chosen = name if name is not None else next(iter(declared))
-    if chosen not in declared:
-        hint = did_you_mean(chosen, declared, f"there is: {', '.join(declared)}")
-        raise InputError(Problem(f"{file} declares no OAuth 2.0 provider `{chosen}`", None, hint))
-    return Provider(declared[chosen], assembly.scope)
 
 
 def _prepare(assembly: Assembly, found: Provider) -> None:

@@ -6,7 +6,8 @@ import sys
 
 from runner import errors
 from runner.auth.oauth2 import fresh, revocation
-from runner.cli import options, screen
+from runner.auth.oauth2.revocation import Kind
+from runner.cli import options, outside, screen
 from runner.cli.tokens import holding
 from runner.cli.tokens.holding import Holding
 from runner.errors import Cancelled, InputError, Problem
@@ -26,7 +27,8 @@ def main(arguments: list[str]) -> int:
     chosen = parser.read(arguments)
     with holding.holding(chosen, fresh=False) as held:
         names = held.provider.tokens
-        name, kind = (names.access, "access_token") if chosen.access else (names.refresh, "refresh_token")
+        kind: Kind = "access_token" if chosen.access else "refresh_token"
+        name = names.access if chosen.access else names.refresh
         if held.provider.kept(name) is None:
             raise InputError(Problem(f"there is no {name} of `{held.provider.name}`", None, "see `zrun token status`"))
         if not chosen.yes:
@@ -48,7 +50,7 @@ def _confirm(held: Holding, name: str) -> None:
         raise Cancelled(Problem("nothing was revoked", None, None))
 
 
-def _revoke(held: Holding, name: str, kind: str) -> None:
+def _revoke(held: Holding, name: str, kind: Kind) -> None:
     """Alone among processes, so that none of them keeps a token that is just being revoked."""
     names, keeper, state = held.provider.tokens, held.keeper, held.assembly.state
     assert state is not None, "an environment has a state"
@@ -59,6 +61,9 @@ def _revoke(held: Holding, name: str, kind: str) -> None:
         assert isinstance(found, Secret), "looked for before"
         revocation.revoke(held.provider, found, kind, keeper.outside)
         gone = [names.access] if kind == "access_token" else [names.refresh, names.access, names.id]
+        counted = outside.refresh_tokens(held.assembly, held.provider) if kind == "refresh_token" else None
+        if counted is not None:
+            counted.drop(found)
         forgotten = [one for one in gone if one in kept]
         if forgotten:
             state.forget(forgotten)

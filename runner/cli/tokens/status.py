@@ -11,6 +11,7 @@ from runner.auth.oauth2 import budget
 from runner.auth.oauth2.provider import Provider
 from runner.cli import options, screen
 from runner.cli.assemble import Assembly
+from runner.cli.providers import choose
 from runner.cli.tokens import forms, holding
 from runner.files.flights import Flights
 from runner.quantities import show_seconds
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
         environment = assembly.environment
         assert environment is not None, "one is named"
         names = [chosen.provider] if chosen.provider or not environment.providers else list(environment.providers)
-        providers = [holding.choose(assembly, name) for name in names]
+        providers = [choose(assembly, name) for name in names]
         documents = [_document(assembly, provider) for provider in providers]
         if chosen.format == "json":
             options.out(assembly.redactor.text(json.dumps({"providers": documents}, indent=1)))
