@@ -12,6 +12,7 @@ from runner.environment import Environment, ProviderSpec
 from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call, header_values
 from runner.origins import PORTS, host_of, is_loopback, split
+from runner.records import record
 from runner.scope import process_name
 from runner.template import Template
 from runner.values import MISSING, Missing, Secret, Value
@@ -114,7 +115,7 @@ def _pattern(written: str) -> Host | None:
         return None
 
 
-@dataclass(frozen=True)
+@record
 class Policy:
     """The hosts that may be sent secrets; the file (`mend`) and the place in it (`where`) that a person would change to allow
     one more; None: there is none.

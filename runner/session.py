@@ -11,7 +11,6 @@ from runner import attempts, captures, errors, graph, judgement, plan, render, t
 from runner.attempts import Sent
 from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
-from runner.diagnosis import refused
 from runner.errors import (
     CredentialsError,
     InputError,
@@ -203,6 +202,8 @@ class Session:
         code = errors.PASSED if passed else errors.FAILED
         call = sent.exchanges[-1].call
         if not passed:
+            from runner.diagnosis import refused  # late: a run that passes has nothing to explain
+
             refusal = refused(call, response, request.location)
             if refusal:
                 # That nothing could be captured from a refusal needs no saying.

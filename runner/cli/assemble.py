@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import graph, policy, preflight
-from runner.cli.kept import state_of
 from runner.cli.vault import SANDBOX_SECRETS, Vault
 from runner.collection import Collection
 from runner.environment import Environment
 from runner.errors import InputError, Problem, ZrunError
 from runner.files import reader
-from runner.files.state import State
 from runner.policy import Policy
 from runner.project import Project, root_of
 from runner.redact import Redactor
@@ -35,6 +33,7 @@ from runner.values import Secret, Value, secrets_in, taint
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.files.secrets_file import GivenSecret
+    from runner.files.state import State
     from runner.sandbox import Running
 
 # What stands for the embedded sandbox's address until it is started.
@@ -126,7 +125,7 @@ def _assembled(
     if refused:
         raise InputError([*mistakes, *refused])
     redactor.add_all(secret for secret, _ in outside.values())
-    state = state_of(environment) if environment else None
+    state = _state(environment) if environment else None
     vault = Vault(environment, redactor, look_only=look_only)
     sources = Sources(
         environment=environment,
@@ -162,6 +161,12 @@ def _assembled(
             given,
             stack,
         )
+
+
+def _state(environment: Environment) -> State:
+    from runner.cli.kept import state_of  # late: a run without an environment keeps nothing
+
+    return state_of(environment)
 
 
 def _rescued(state: State, environment: Environment, scope: Scope) -> Mapping[str, Captured]:

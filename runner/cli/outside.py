@@ -17,7 +17,6 @@ from runner.lookup import NoValue
 from runner.plan import Plan
 from runner.policy import check_proxy
 from runner.preflight import Findings
-from runner.reach import Tokens
 from runner.results import StepResult
 from runner.scope import Captured, Scope
 from runner.values import Secret
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from runner.auth.oauth2.outside import Outside, Prover
     from runner.auth.oauth2.provider import Metadata, Provider
     from runner.files.refresh_tokens import RefreshTokens
+    from runner.reach import Tokens
 
 Send = Callable[[Call], Response]
 Told = Callable[[StepResult], None]

@@ -1,0 +1,52 @@
+"""Frozen data that is made at its first use: as a dataclass in all that a stage needs, also when threads come first at once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import FrozenInstanceError, field, replace
+
+import pytest
+
+from runner.records import record
+
+
+def test_a_record_is_frozen_shows_no_values_and_is_equal_to_itself_alone() -> None:
+    @record
+    class Pair:
+        left: str
+        right: tuple[str, ...] = ()
+        more: dict[str, str] = field(default_factory=dict)
+
+    one = Pair("made-up-secret", more={"a": "b"})
+    assert (one.left, one.right, one.more) == ("made-up-secret", (), {"a": "b"})
+    assert Pair("x").more is not Pair("x").more
+    assert replace(one, right=("c",)).right == ("c",)
+    assert one != Pair("made-up-secret", more={"a": "b"})
+    assert "made-up" not in repr(one)
+    with pytest.raises(FrozenInstanceError):
+        one.left = "other"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Pair()  # type: ignore[call-arg]
+
+
+def test_threads_that_need_a_record_first_at_once_all_get_it() -> None:
+    for _ in range(50):
+
+        @record
+        class Late:
+            one: int
+            two: list[int] = field(default_factory=list)
+
+        gate = threading.Barrier(8)
+        made: list[Late] = []
+
+        def make(gate: threading.Barrier = gate, kind: type[Late] = Late, made: list[Late] = made) -> None:
+            gate.wait()
+            made.append(kind(1))
+
+        threads = [threading.Thread(target=make) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [(late.one, late.two) for late in made] == [(1, [])] * 8
