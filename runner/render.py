@@ -43,8 +43,9 @@ class _Ink:
     def encoded(self, text: str | Secret, safe: str) -> None:
         """Add `text` percent-encoded; a secret's mask is left readable."""
         if isinstance(text, Secret):
-            self.add(Secret(quote(text.reveal(), safe=safe, errors="replace"), text.name, str(text)))
-            self.secrets.add(text)
+            self.real += quote(text.reveal(), safe=safe, errors="replace")
+            self.shown += str(text)
+            self.secrets.add(text)  # not what it is encoded to: who knows a secret knows it in any encoding
         else:
             self.add(quote(text, safe=safe, errors="replace"))
 

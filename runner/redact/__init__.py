@@ -30,8 +30,8 @@ _WIDEST = 12
 # So much more than what it shows an excerpt looks at: the beginning of a secret, by which it is known, at its widest.
 _AHEAD = 20 * _WIDEST
 
-# So many texts are remembered that hold nothing new: they come again with each attempt, and are different in each request.
-_REMEMBERED = 256
+# So many texts are remembered, by their hashes, that hold nothing new: most of them come again with each request.
+_REMEMBERED = 50_000
 
 _MASK = re.compile(r"<<.+?>>")
 
@@ -53,7 +53,7 @@ class Redactor:
     def __init__(self) -> None:
         self._known: dict[str, Secret] = {}  # by text, blanks around it taken off
         self._pending: list[tuple[str, Secret]] = []
-        self._covered: set[str] = set()  # made of known ones alone, so that there is nothing to know
+        self._covered: set[tuple[int, int]] = set()  # lengths and hashes of those that are made of known ones alone
         self._names: set[str] = set()
         self._masks: set[bytes] = set()
         self._lock = RLock()
@@ -72,7 +72,7 @@ class Redactor:
             self.add(part)
         text = secret.reveal().strip()
         if len(text) >= SHORTEST:
-            if text not in self._known and text not in self._covered:
+            if text not in self._known and (len(text), hash(text)) not in self._covered:
                 with self._lock:
                     self._pending.append((text, secret))
         elif text and secret.mask == f"<<{secret.name}>>":
@@ -165,7 +165,7 @@ class Redactor:
                 if made and self._known and self.text(text) == secret.mask:
                     if len(self._covered) >= _REMEMBERED:
                         self._covered.clear()
-                    self._covered.add(text)
+                    self._covered.add((len(text), hash(text)))
                     continue
                 self._names.add(secret.name)
                 self._known[text] = secret

@@ -6,9 +6,9 @@ a text is looked at: so the pass runs in C, an eighth of the text at a time, and
 
 from __future__ import annotations
 
-import sys
 from bisect import bisect_right
 from collections.abc import Iterator
+from struct import Struct
 from typing import NamedTuple
 
 from runner.redact.spellings import (
@@ -40,6 +40,9 @@ _LOOSE = 12
 
 # What is left of a secret when its escapes are undone may be shorter, and then be found anywhere.
 _SHORTEST = 6
+
+# Keys, in the byte order in which a text is cast to them.
+_EIGHT, _FOUR = Struct("=Q"), Struct("=I")
 
 # What may part Base64 into lines.
 _BREAKS = b"\r\n\t "
@@ -172,9 +175,13 @@ class Index:
 
 
 def _enter(index: dict[int, tuple[int, ...]], piece: bytes, stride: int, width: int, number: int) -> None:
+    read = (_EIGHT if width == 8 else _FOUR).unpack_from
+    code = number * stride
     for behind in range(stride):
-        key = int.from_bytes(piece[behind : behind + width], sys.byteorder)
-        index[key] = (*index.get(key, ()), number * stride + behind)
+        (key,) = read(piece, behind)
+        there = index.get(key)
+        index[key] = (code,) if there is None else (*there, code)
+        code += 1
 
 
 def _looked_up(index: dict[int, tuple[int, ...]], keys: list[int], stride: int) -> Iterator[tuple[int, int]]:
