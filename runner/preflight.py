@@ -206,6 +206,7 @@ def before(
             for name in looked & secrets.keys()
             if name in names or secrets[name].sources or not view.needs_source(name)
         )
+        marks |= _token_of(step.request, plan.environment)
         url: str | None = None
         try:
             url = _rehearse(step.request, view, policy, marks, ready=not looked & coming)
@@ -226,6 +227,13 @@ def before(
             problems[name] = problem
     found = Findings(tuple(problems.values()), tuple(refusals.values()), tuple(prompts.values()))
     return replace(found, missing=tuple(absent.values()))
+
+
+def _token_of(request: RequestSpec, environment: Environment | None) -> frozenset[Secret]:
+    """A mark of the token that a provider will give for `request`, though no template names it."""
+    written = request.auth.settings.get("provider") if request.auth else None
+    provider = environment.providers.get(str(written.value)) if written and environment else None
+    return frozenset((Secret(provider.tokens.access, provider.tokens.access),)) if provider else frozenset()
 
 
 def _read_by_renewals(plan: Plan, shared: Mapping[str, Variable]) -> set[str]:

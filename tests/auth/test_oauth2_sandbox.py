@@ -11,6 +11,7 @@ import pytest
 
 from runner import sandbox
 from tests.commands import write, zrun
+from tests.servers import Server
 
 ENVIRONMENT = """\
 sandbox: zoho
@@ -94,3 +95,14 @@ def test_an_unknown_provider_is_told_with_what_to_write(project: Path) -> None:
     assert done.status == 2, done.out + done.err
     assert "other.yaml:1:16: no OAuth 2.0 provider `zhoo` is declared" in done.err + done.out
     assert "did you mean `zoho`?" in done.err + done.out
+
+
+def test_an_inherited_token_does_not_go_to_an_address_elsewhere_and_nothing_is_sent(
+    project: Path, server: Server
+) -> None:
+    write(project, evil=f"auth: {{oauth2: zoho}}\nrequests:\n  a: {{get: {server.url}/echo}}\n")
+    done = zrun(project, "evil.yaml", "-e", "sandbox")
+    assert done.status == 5, done.out + done.err
+    assert "evil.yaml:3:3: `access-token` would go to" in done.err
+    assert not server.seen
+    assert calls(project) == {}, "the refusal comes before a token is asked for"
