@@ -262,6 +262,40 @@ def test_a_link_that_comes_later_is_not_followed(project: Path) -> None:
     assert not (project.parent / "b.txt").exists()
 
 
+TOKEN_ENV = """\
+secrets: {{client-secret: {{env: MADE_UP}}}}
+variables: {{client-id: made-up-client}}
+oauth2: {{idp: {{grant: client_credentials, token-url: {url}/token}}}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["new", "lock", "journal"])
+def test_links_among_the_private_files_lead_nowhere(kind: str, tmp_path: Path, server: Server) -> None:
+    root = tmp_path / "project"
+    write(root, us__env=TOKEN_ENV.format(url=server.url))
+    folder = root / ".zrun/tokens/us"
+    folder.mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept.txt").write_text(PRIVATE)
+    (folder / f"idp.{kind}").symlink_to("/dev/zero" if kind == "journal" else outside / "kept.txt")
+    (root / ".zrun/.gitignore").symlink_to(outside / "made.txt")
+    done = zrun(root, "token", "-e", "us", MADE_UP="made-up-client-secret")
+    assert done.status == (2 if kind == "lock" else 0), done.err
+    assert (outside / "kept.txt").read_text() == PRIVATE
+    assert [path.name for path in outside.iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize("made", [".zrun/tokens/us/idp.lock", ".zrun/state/us.lock"])
+def test_a_lock_that_is_a_link_makes_no_file(made: str, tmp_path: Path, server: Server) -> None:
+    root = write(tmp_path / "project", us__env=TOKEN_ENV.format(url=server.url))
+    (root / made).parent.mkdir(parents=True)
+    (root / made).symlink_to(tmp_path / "made.txt")
+    done = zrun(root, "token", "-e", "us", MADE_UP="made-up-client-secret")
+    assert done.status == 2, done.err
+    assert not (tmp_path / "made.txt").exists()
+
+
 def test_the_project_is_the_folder_above_the_usual_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(os.path.realpath(tmp_path))
     assert root_of(tmp_path / "collections/a/b.yaml") == root

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from mmap import mmap
@@ -140,7 +141,8 @@ class Flight:
         if failed is not None:
             document["failed"] = {"at": failed[0], "why": failed[1]}
         new = self._issued.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        new.unlink(missing_ok=True)  # a link, which a project may bring, would be written through
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(json.dumps(document))
         new.replace(self._issued)
@@ -169,7 +171,10 @@ class Flight:
     def left_behind(self) -> tuple[bytes, float] | None:
         """The journal of a process that died while it asked, and when that was (epoch seconds)."""
         try:
-            return self._journal.read_bytes().rstrip(b"\0"), self._journal.stat().st_mtime
+            if not stat.S_ISREG(self._journal.lstat().st_mode):
+                return None  # a link that a project brings may lead to anything, a device without end too
+            with self._journal.open("rb") as file:
+                return file.read(_JOURNAL).rstrip(b"\0"), os.fstat(file.fileno()).st_mtime
         except OSError:
             return None
 

@@ -16,9 +16,10 @@ _FIRST, _LONGEST = 0.005, 0.05
 def locked(path: Path, patience: float) -> Iterator[bool]:
     """Hold the lock on `path` (made when absent, 0600); False when `patience` seconds did not suffice to get it.
 
-    Raises OSError when the file cannot be made. Two holders in one process exclude each other, too.
+    Raises OSError when the file cannot be made, or is a link: a project may bring one, and opening would make the file that it
+    leads to. Two holders in one process exclude each other, too.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         deadline, pause = time.monotonic() + patience, _FIRST
         while not (held := _try_lock(descriptor)) and time.monotonic() < deadline:

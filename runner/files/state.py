@@ -184,7 +184,8 @@ class State:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         ignore = zrun / ".gitignore"
         if not ignore.exists():
-            ignore.write_text("*\n", "utf-8")
+            with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as file:  # never through a link
+                file.write("*\n")
 
     def _write(self, after: Entries, before: Entries, left: list[str]) -> None:
         """Make the file hold `after`; a crash at any moment leaves the old values or the new ones."""
