@@ -19,6 +19,7 @@ from runner.values import MISSING, Missing, Secret, Value, as_text, secrets_in, 
 
 # What a token endpoint answers with (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3) is a secret without being told.
 _CUTTING = ("text", "bytes", "regex", "xpath")
+_LONGEST = 1e12  # seconds: no clock shows a later time
 TOKENS = ("access_token", "refresh_token", "id_token")
 
 
@@ -205,7 +206,7 @@ def _expires_in(capture: Capture, response: Response, scope: Scope) -> float | N
     if written is None or isinstance(written, Missing):
         return None
     found = seconds(written) if isinstance(written, (str, int, float)) and not isinstance(written, bool) else None
-    if found is None:
+    if found is None or found >= _LONGEST:
         raise InputError(
             Problem(
                 f"`expires-in` of `{capture.name}` is not a time",

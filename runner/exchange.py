@@ -165,7 +165,7 @@ class Response:
                 charset = value.strip().strip("\"'") or charset
         try:
             return body.decode("utf-8-sig" if charset.lower() in ("utf-8", "utf8") else charset, "replace")
-        except LookupError:
+        except (LookupError, ValueError):  # `idna` and `undefined` are Python's names of codecs that replace nothing
             return body.decode("utf-8", "replace")
 
     @cached_property

@@ -8,6 +8,9 @@ import re
 DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
+# A number has no more digits than one that is written with a unit: a server's may have hundreds, and be no float.
+_MOST = 1e15
+
 _QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)\s*\Z")
 
 
@@ -19,7 +22,7 @@ def seconds(written: str | float) -> float | None:
     if isinstance(written, bool):
         return None
     if isinstance(written, (int, float)):
-        return float(written) if written >= 0 else None
+        return float(written) if 0 <= written < _MOST else None
     total, found = 0.0, False
     for piece in re.findall(r"[0-9.]+\s*[A-Za-z]*|\S", written[:64]):
         match = _QUANTITY.match(piece)
@@ -35,7 +38,7 @@ def size(written: str | float) -> float | None:
     if isinstance(written, bool):
         return None
     if isinstance(written, (int, float)):
-        return float(written) if written >= 0 else None
+        return float(written) if 0 <= written < _MOST else None
     match = _QUANTITY.match(written[:64])
     unit = SIZES.get(match[2].lower() or "b") if match else None
     return float(match[1]) * unit if match and unit else None

@@ -18,7 +18,7 @@ import pytest
 from runner.errors import OutsideError
 from runner.project import Project, root_of
 from tests.commands import environment, write, zrun
-from tests.servers import Server
+from tests.servers import Server, raw_server
 
 PRIVATE = "made-up private text of another folder"
 
@@ -294,6 +294,41 @@ def test_a_lock_that_is_a_link_makes_no_file(made: str, tmp_path: Path, server: 
     done = zrun(root, "token", "-e", "us", MADE_UP="made-up-client-secret")
     assert done.status == 2, done.err
     assert not (tmp_path / "made.txt").exists()
+
+
+TOKENS = '"access_token": "made-up-access", "refresh_token": "made-up-refresh"'
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (f'{{{TOKENS}, "expires_in": 1{"0" * 400}}}', "application/json"),
+        (f'{{{TOKENS}, "expires_in": Infinity}}', "application/json"),
+        (f'{{{TOKENS}, "scope": "\\ud800"}}', "application/json"),
+        (f"{{{TOKENS}}}", "application/json; charset=undefined"),
+        (f"{{{TOKENS}}}", "application/json; charset=idna"),
+    ],
+    ids=["a number without end", "infinity", "half a character", "no charset", "a strict charset"],
+)
+def test_no_token_answer_costs_the_tokens(answer: str, kind: str, tmp_path: Path) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(answer)}\r\n\r\n"
+    with raw_server(head.encode() + answer.encode()) as url:
+        write(tmp_path, us__env=TOKEN_ENV.format(url=url))
+        for _ in range(2):  # the second reads what the first has kept
+            done = zrun(tmp_path, "token", "-e", "us", MADE_UP="made-up-client-secret")
+            assert (done.status, done.out) == (0, "made-up-access\n"), done.err
+    assert "made-up-refresh" in (tmp_path / ".zrun/state/us.json").read_text("utf-8", "replace")
+
+
+@pytest.mark.parametrize("time_to_live", ["1" + "0" * 400, "Infinity", '"999999999999999d"', "NaN"])
+def test_a_time_without_end_fails_its_capture_alone(time_to_live: str, tmp_path: Path) -> None:
+    body = f'{{"x": "made-up", "e": {time_to_live}}}'
+    with raw_server(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()) as url:
+        capture = "{found: {from: json $.x, expires-in: json $.e}}"
+        write(tmp_path, us__env="variables: {found: a}\n", c=f"requests: {{a: {{get: {url}/x, capture: {capture}}}}}\n")
+        done = zrun(tmp_path, "c.yaml", "-e", "us")
+    assert done.status == 1, done.err
+    assert "is not a time" in done.out
 
 
 def test_the_project_is_the_folder_above_the_usual_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

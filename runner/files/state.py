@@ -91,7 +91,7 @@ class State:
         """What the file holds, and which entries of the keyring it knows to be left over. Raises InputError."""
         try:
             self._check_private()
-            text = self.path.read_text("utf-8")
+            text = self.path.read_bytes().decode("utf-8", "surrogatepass")  # as it was written: JSON may hold such
         except FileNotFoundError:
             return {}, []
         except OSError as error:

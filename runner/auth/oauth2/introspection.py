@@ -68,4 +68,7 @@ def _text(value: Value) -> str | None:
 
 
 def _number(value: Value) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """A time that a clock can show; JSON's numbers have no bound, and Python takes NaN and Infinity for some."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e11:
+        return None
+    return float(value)

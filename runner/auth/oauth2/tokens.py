@@ -18,6 +18,8 @@ from runner.values import Secret, Value
 _PASSING = {"Access Denied": 600.0, "temporarily_unavailable": 0.0, "server_error": 0.0, "slow_down": 5.0}
 # Zoho's answers once gave `expires_in` in milliseconds; no access token of theirs lives for more than a day.
 _LONGEST_SECONDS = 86_400.0
+# Seconds: who asks to be left alone for longer is asked again tomorrow.
+_LONGEST_WAIT = 86_400.0
 
 
 class Refused(CredentialsError):
@@ -91,7 +93,7 @@ def expires_in(body: Mapping[str, Value], preset: str) -> float | None:
             continue
         try:
             found = float(written)
-        except ValueError:
+        except (ValueError, OverflowError):  # an integer of hundreds of digits
             continue
         if not 0 <= found < 1e12:
             continue
@@ -105,7 +107,8 @@ def _wait(response: Response, body: Mapping[str, Value]) -> float | None:
     if passing is None and response.status != 429 and response.status < 500:
         return None
     written = next(iter(response.header("retry-after")), "")  # RFC 9110, 10.2.3; its form as a date is rare
-    return max(passing or 0.0, float(written) if written.isascii() and written.isdigit() else 0.0)
+    asked = float(written) if written.isascii() and written.isdigit() else 0.0
+    return max(passing or 0.0, min(asked, _LONGEST_WAIT))
 
 
 def members(response: Response) -> dict[str, Value]:
