@@ -29,7 +29,7 @@ from runner.redact import Redactor
 from runner.results import CaptureResult, StepResult
 from runner.scope import Captured, Scope
 from runner.template import NoValue
-from runner.values import Value, as_text
+from runner.values import Secret, Value, as_text
 
 
 @dataclass(frozen=True)
@@ -224,6 +224,24 @@ class Session:
             saved=str(call.save) if call.save else None,
         )
 
+    def _from_a_named_host(self, request: RequestSpec, call: Call) -> Call:
+        """The call, not to be redirected where its answer would replace a provider's tokens: they are not had twice.
+
+        Raises PolicyError when they would come from a host that may not have them: it could put its own in their place.
+        """
+        environment = self.plan.environment
+        names = {capture.name for capture in request.capture} & (environment.tokens if environment else frozenset())
+        if not names:
+            return call
+        call = replace(call, follow_redirects=False)  # RFC 6749 knows no redirect of a token request
+        try:
+            self.ports.allow(replace(call, secrets=frozenset(Secret("", name) for name in names)))
+        except PolicyError as error:
+            shown = ", ".join(f"`{name}`" for name in sorted(names))
+            message = f"{shown} would be replaced by what a host gives that the environment does not name"
+            raise PolicyError(Problem(message, call.location, error.problems[0].hint)) from None
+        return call
+
     def _answer(
         self, request: RequestSpec, scope: Scope, sent: Sent, renewing: bool, journal: Journal | None
     ) -> Response:
@@ -237,6 +255,7 @@ class Session:
             call = render.call(request, scope)
             if journal is not None:
                 call = replace(call, journal=journal)
+            call = self._from_a_named_host(request, call)
             # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
             read = frozenset(s for name in self._looked_into[request.id] for s in scope.secrets_of(name))
             call = replace(call, secrets=call.secrets | read)

@@ -331,6 +331,27 @@ def test_a_time_without_end_fails_its_capture_alone(time_to_live: str, tmp_path:
     assert "is not a time" in done.out
 
 
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [("", "/token"), ("for-each: [1]", "/token"), ("", "/redirect/302?to=<<elsewhere>>")],
+    ids=["at once", "for each", "by a redirect of a named host"],
+)
+def test_no_other_host_replaces_a_providers_tokens(more: str, path: str, tmp_path: Path, server: Server) -> None:
+    write(tmp_path, us__env=TOKEN_ENV.format(url=server.url))
+    assert zrun(tmp_path, "token", "-e", "us", MADE_UP="made-up-client-secret").status == 0
+    kept = (tmp_path / ".zrun/state/us.json").read_text()
+    with Server() as other:
+        host = server.url if "redirect" in path else other.url
+        captures = "{refresh-token: json $.refresh_token, access-token: json $.access_token}"
+        request = f"    get: {host}{path.replace('<<elsewhere>>', f'{other.url}/token')}\n    capture: {captures}\n"
+        write(tmp_path, c=f"requests:\n  a:\n{request}" + (f"    {more}\n" if more else ""))
+        done = zrun(tmp_path, "c.yaml", "-e", "us", MADE_UP="made-up-client-secret")
+        assert not other.seen
+    assert done.status == (1 if "redirect" in path else 5), done.out + done.err
+    assert zrun(tmp_path, "token", "-e", "us", MADE_UP="made-up-client-secret").status == 0
+    assert (tmp_path / ".zrun/state/us.json").read_text() == kept
+
+
 def test_the_project_is_the_folder_above_the_usual_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(os.path.realpath(tmp_path))
     assert root_of(tmp_path / "collections/a/b.yaml") == root
