@@ -17,6 +17,7 @@ from runner import sandbox
 from tests.auth.sandboxed import Project
 from tests.auth.sandboxed import project as made
 from tests.commands import Done, environment, write, zrun
+from tests.servers import raw_server
 
 _SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]))"
 EMBEDDED = "sandbox: zoho\noauth2: {zoho: {preset: zoho}}\n"
@@ -184,3 +185,29 @@ def test_a_closed_pipe_ends_the_command_as_in_a_shell(project: Project) -> None:
     os.close(write_end)
     os.close(read)
     assert process.wait(30) == -signal.SIGPIPE
+
+
+def test_what_a_collection_captures_neither_trusts_commands_nor_takes_the_tokens_name(project: Project) -> None:
+    assert project.zrun("token", "-e", "us").status == 0
+    answer = {"trust": f"sha256:{'a' * 64}", "mine": "made-up token of somebody else"}
+    body = json.dumps(answer).encode()
+    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as url:
+        captures = "{trust: {from: json $.trust, save: true}, access_token: {from: json $.mine, save: true}}"
+        write(project.folder, c=f"requests: {{a: {{get: {url}/, capture: {captures}}}}}\n")
+        assert project.zrun("c.yaml", "-e", "us").status == 0
+    assert project.kept("trust") == answer["trust"]
+    variables = shown(project.zrun("exec", "-e", "us", "--", sys.executable, "-c", _SHOW))
+    assert "ZRUN_TRUST" not in variables
+    assert variables["ZRUN_ACCESS_TOKEN"] == project.kept("access-token")
+
+
+def test_half_a_character_is_told(project: Project) -> None:
+    body = b'{"x": "\\ud800"}'
+    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as url:
+        write(
+            project.folder, c=f"requests: {{a: {{get: {url}/, capture: {{half: {{from: json $.x, save: true}}}}}}}}\n"
+        )
+        assert project.zrun("c.yaml", "-e", "us").status == 0
+    done = project.zrun("exec", "-e", "us", "--", sys.executable, "-c", _SHOW)
+    assert done.status == 2
+    assert "ZRUN_HALF" in done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import time
@@ -19,7 +20,7 @@ from runner.values import Missing, Value, as_text, reveal, secrets_in
 FORMATS = ("raw", "header", "json", "env")
 PREFIX = "ZRUN_"
 # Variables of a process that zrun itself reads: no value of an environment may stand there.
-_OURS = re.compile(r"ZRUN_(?:DEBUG|VAR_.*|SECRET_.*)")
+_OURS = re.compile(r"ZRUN_(?:DEBUG|TRUST|VAR_.*|SECRET_.*)")
 
 
 def text(form: str, holding: Holding, token: Captured) -> str:
@@ -83,10 +84,17 @@ def process_variables(holding: Holding, token: Captured, extra: Iterable[str] = 
             hint = scope.explain(wanted) or did_you_mean(wanted, scope.names())
             raise InputError(Problem(f"--with {wanted}: there is no such value", None, hint))
         found[wanted] = as_text(reveal(asked_for))
-    named = {PREFIX + key.upper().replace("-", "_"): value for key, value in found.items()}
+    named: dict[str, str] = {}
+    for key, value in found.items():  # the first has the name: what a collection captures as `access_token` is no token
+        named.setdefault(PREFIX + key.upper().replace("-", "_"), value)
     for key, value in named.items():
         if "\0" in value:
             raise InputError(Problem(f"{key} would hold a NUL, which no process variable can", None, "mend the value"))
+        try:
+            os.fsencode(value)
+        except UnicodeEncodeError:
+            message = f"{key} would hold half a character, which no process variable can"
+            raise InputError(Problem(message, None, "mend the value, or `zrun env ENV --forget` it")) from None
     return {key: value for key, value in named.items() if not _OURS.fullmatch(key)}
 
 
