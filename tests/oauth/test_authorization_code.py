@@ -163,3 +163,8 @@ oauth2:
                 authorization_code.exchange(it.keeper, begun, back)
             assert f'hosts: ["127.0.0.1:{unnamed.port}"]' in str(refused.value)
             assert unnamed.seen == []
+            for forged in ("https://[", "https://a b", f"http://accounts.zoho.com@127.0.0.1:{unnamed.port}"):
+                with pytest.raises(PolicyError) as refused:
+                    authorization_code.exchange(it.keeper, begun, {**back, "accounts-server": forged})
+                assert "accounts.zoho.com" not in str(refused.value)
+            assert unnamed.seen == []

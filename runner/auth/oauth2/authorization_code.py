@@ -20,6 +20,7 @@ from runner.auth.oauth2 import grants, refusals
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
 from runner.errors import CredentialsError, PolicyError, Problem
+from runner.origins import split
 from runner.records import record
 from runner.scope import Captured
 from runner.values import Secret
@@ -122,7 +123,11 @@ def exchange(keeper: Keeper, begun: Begun, answer: Mapping[str, str]) -> Capture
     try:
         return replace(keeper, provider=keeper.provider.at_accounts_domain(server)).exchange(asked)
     except PolicyError as error:
-        host = urlsplit(server).netloc
+        try:
+            split(server)
+        except ValueError:
+            raise error from None  # it says that no host can be read from it
+        host = urlsplit(server).netloc.rpartition("@")[2]
         message = f"the account lives in another data centre: its accounts server is {host}, which is not named here"
         hint = f'use the environment of that data centre, or allow the host in this one: hosts: ["{host}"]'
         raise PolicyError((Problem(message, begun.provider.location, hint), *error.problems)) from None
