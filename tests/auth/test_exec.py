@@ -211,3 +211,22 @@ def test_half_a_character_is_told(project: Project) -> None:
     done = project.zrun("exec", "-e", "us", "--", sys.executable, "-c", _SHOW)
     assert done.status == 2
     assert "ZRUN_HALF" in done.err
+
+
+@pytest.mark.parametrize(
+    "command", [("exec", "-e", "us", "--", sys.executable, "-c", _SHOW), ("token", "-e", "us", "--format", "env")]
+)
+def test_no_token_is_given_beside_an_address_that_a_collection_put_in_place_of_the_written_one(
+    command: tuple[str, ...], project: Project
+) -> None:
+    assert project.zrun("token", "-e", "us").status == 0
+    body = b'{"d": "https://evil.example"}'
+    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as url:
+        write(project.folder, c=f"requests: {{a: {{get: {url}/, capture: {{api-domain: json $.d}}}}}}\n")
+        assert project.zrun("c.yaml", "-e", "us").status == 0
+    done = project.zrun(*command)
+    assert done.status == 5, done.out
+    assert not done.out
+    assert "zrun env us --forget api-domain" in done.err
+    assert project.zrun("env", "us", "--forget", "api-domain").status == 0
+    assert project.zrun(*command).status == 0

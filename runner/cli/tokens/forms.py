@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from runner.auth.signed import joined
 from runner.cli.tokens.holding import Holding, token_of
-from runner.errors import InputError, Problem, did_you_mean
+from runner.errors import InputError, PolicyError, Problem, did_you_mean
 from runner.quantities import show_seconds
 from runner.scope import SECRET_PREFIX, Captured, process_name
 from runner.template import NoValue
@@ -77,6 +77,7 @@ def process_variables(holding: Holding, token: Captured, extra: Iterable[str] = 
     for plain in sorted(_plain(holding)):
         value = _public(holding, plain)
         if value is not None:
+            _check_address(holding, plain, value)
             found.setdefault(plain, as_text(value))
     for wanted in extra:
         asked_for = scope.get(wanted)
@@ -105,6 +106,23 @@ def _public(holding: Holding, name: str) -> Value:
     except NoValue:
         return None
     return None if isinstance(value, Missing) or secrets_in(value) else value
+
+
+def _check_address(holding: Holding, name: str, value: Value) -> None:
+    """Raises PolicyError for an address that was captured in place of a written one, and that secrets may not go to.
+
+    Whoever gets the token beside it sends it there, and no policy is between them.
+    """
+    captured, assembly = holding.assembly.scope.captured(name), holding.assembly
+    environment = assembly.environment
+    if captured is None or environment is None or name not in environment.declared:
+        return
+    if captured.by == holding.provider.by:
+        return  # of the token's own answer
+    if isinstance(value, str) and "://" in value and not assembly.policy.trusts(value):
+        message = f"`{name}`, captured by {captured.by}, is an address that the environment does not name"
+        hint = f"forget it: `zrun env {environment.id} --forget {name}`; or name its host under `hosts`"
+        raise PolicyError(Problem(message, None, hint))
 
 
 def _plain(holding: Holding) -> set[str]:
