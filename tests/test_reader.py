@@ -326,6 +326,76 @@ def test_a_mistake_in_an_environment_is_told(tmp_path: Path, text: str, message:
     assert any(message in problem.message for problem in caught.value.problems), caught.value.problems
 
 
+# One mistake a line: of itself, the reader refuses each, and so does an editor that knows the schema.
+ENVIRONMENT_MISTAKES = {
+    "hosts: ['*']": "this is not a host",
+    "hosts: ['*.com']": "top-level",
+    "hosts: ['https://a.example']": "this is not a host",
+    "state: keyrng": "in a file or in the keyring",
+    "tls: {client-key: me.key}": "without its certificate",
+    "secrets: {s: {enw: X}}": "no key `enw`",
+    "secrets: {s: {env: X, file: y}}": "one of env, file",
+    "secrets: {s: [{env: X}, {}]}": "one of env, file",
+    "secrets: {s: [{env: X}, ~]}": "a text or a map",
+    "secrets: {s: true}": "a text or a map",
+    "secrets: {s: {keyring: ''}}": "`keyring` is empty",
+    "secrets: {s: {command: op read x}}": "a list of words",
+    "oauth2: {p: 5}": "is a map",
+    "oauth2: {p: {preset: zohoo}}": "`preset` has no such word",
+    "oauth2: {p: {grnat: password}}": "no key `grnat`",
+    "oauth2: {p: {grant: implicit}}": "`grant` has no such word",
+    "oauth2: {p: {client-auth: digest}}": "`client-auth` has no such word",
+    "oauth2: {p: {refresh-before: soon}}": "`refresh-before` is a duration",
+    "oauth2: {p: {dpop: maybe}}": "`dpop` is true or false",
+    "oauth2: {p: {scopes: {a: b}}}": "`scopes` is a text, or a list",
+    "oauth2: {p: {token-params: [a]}}": "`token-params` is a map",
+    "oauth2: {p: {budget: many}}": "`budget` is not a number of tokens",
+    "oauth2: {p: {budget: 0 in 10m}}": "`budget` is not a number of tokens",
+    "oauth2: {p: {token-url: 5}}": "`token-url` is no address",
+    "oauth2: {p: {issuer: 'ftp://x'}}": "`issuer` is no address",
+    "oauth2: {p: {client-secret: {env: X}}}": "`client-secret` is a text",
+}
+
+
+@pytest.mark.parametrize("text", ENVIRONMENT_MISTAKES)
+def test_a_mistake_in_an_environment_is_one_for_the_schema_too(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_environment([str(environment(tmp_path, text))], tmp_path)
+    (problem,) = caught.value.problems
+    assert ENVIRONMENT_MISTAKES[text] in problem.message
+    assert problem.location is not None
+    assert list(Draft202012Validator(schema("environment")).iter_errors(safe_load(text)))
+
+
+def test_many_mistakes_in_an_environment_are_told_in_one_go(tmp_path: Path) -> None:
+    settings = [
+        text.removeprefix("oauth2: {p: {").removesuffix("}}") for text in ENVIRONMENT_MISTAKES if "p: {" in text
+    ]
+    lines = [f"  p{i}: {{token-prefix: p{i}, {text}}}" for i, text in enumerate(settings)]
+    sources = ["  s0: {enw: X}", "  s1: {env: X, file: y}", "  s2: true", "  s3: {command: op read x}"]
+    text = "\n".join(["hosts: ['*', '*.com']", "state: keyrng", "secrets:", *sources, "oauth2:", *lines])
+    with pytest.raises(InputError) as caught:
+        read_environment([str(environment(tmp_path, text))], tmp_path)
+    told = [(p.location.line, p.location.column) for p in caught.value.problems if p.location]
+    assert len(set(told)) == len(told) == 2 + 1 + len(sources) + len(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hosts: ['*.zohoapis.com', 'localhost:8080', a.example]",
+        "hosts: a.example",
+        "tls: {client-cert: me.pem, client-key: me.key}",
+        "secrets: {s: , t: {env: X}, u: [{env: X}, {keyring: a/b}, {command: [op, read, x]}, {prompt: Say}], v: 5}",
+        "oauth2: {p: {token-url: 'HTTPS://a.example/t', issuer: <<at>>, budget: 10 in 10m, scopes: [a, b]}}",
+        "oauth2: {p: {refresh-before: 5m, dpop: true, token-params: {a: [b, 1]}, token-url: '', budget: }}",
+    ],
+)
+def test_what_the_reader_takes_in_an_environment_the_schema_takes(tmp_path: Path, text: str) -> None:
+    read_environment([str(environment(tmp_path, text))], tmp_path)
+    assert not list(Draft202012Validator(schema("environment")).iter_errors(safe_load(text)))
+
+
 # Schemas
 
 

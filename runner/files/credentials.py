@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runner.collection import AuthSpec, Pair, Variable
@@ -13,6 +14,12 @@ from runner.files.fields import Fields
 from runner.files.forms import Form
 
 _FORMS = "write `auth: {bearer: <<token>>}`, `auth: {oauth2: NAME}` or `auth: none`"
+
+# What a text that does not fit its field's pattern is, and how to write it.
+_WRITTEN_AS = {
+    "address": ("no address", "begin it with https://"),
+    "budget": ("not a number of tokens in a time", "write it as 10 in 10m"),
+}
 
 
 def read_auth(node: Node, form: Form) -> AuthSpec | None:
@@ -87,12 +94,35 @@ def _token_names(prefix: str) -> TokenNames:
 
 
 def _settings(node: Node, known: Fields, what: str, form: Form) -> dict[str, Variable]:
-    """Settings by name; a word that is not among those that its field allows is a mistake."""
+    """Settings by name; what its field does not allow is a mistake, as far as it is known before values are."""
     found: dict[str, Variable] = {}
     for name, value in form.fields(node, known, what).items():
         words = known[name][0].get("enum")
         if words and not (isinstance(value.value, str) and (value.value in words or "<<" in value.value)):
             hint = did_you_mean(str(value.value), words, f"one of: {', '.join(words)}")
             form.wrong(value, f"`{name}` has no such word", hint)
+        else:
+            _check(name, value, known[name][0], form)
         found[name] = Variable(name, form.tree(value), value.location)
     return found
+
+
+def _check(name: str, node: Node, schema: fields.Schema, form: Form) -> None:
+    """Tell a setting that can be nothing that its field allows. What a template gives is not known yet; null leaves it out."""
+    if node.kind == "scalar" and (node.value is None or (isinstance(node.value, str) and "<<" in node.value)):
+        return
+    if schema is fields.FLAG:
+        form.flag(node, f"`{name}`", False)
+    elif schema is fields.DURATION:
+        form.duration(node, f"`{name}`", 0)
+    elif schema is fields.PARAMETERS:
+        if node.kind != "map":
+            form.wrong(node, f"`{name}` is a map", "write `name: value`, a line each")
+    elif schema is fields.NAMES:
+        if node.kind == "map" or any(item.kind != "scalar" for item in node.items):
+            form.wrong(node, f"`{name}` is a text, or a list of texts", "write [one, two]")
+    elif node.kind != "scalar":
+        form.wrong(node, f"`{name}` is a text", "write one text; a secret is named by a template: <<client-secret>>")
+    elif "pattern" in schema and re.search(schema["pattern"], str(node.value)) is None:
+        what, example = _WRITTEN_AS["budget" if schema is fields.BUDGET else "address"]
+        form.wrong(node, f"`{name}` is {what}", example)

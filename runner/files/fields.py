@@ -15,6 +15,7 @@ Schema: TypeAlias = dict[str, Any]
 Fields: TypeAlias = dict[str, tuple[Schema, str]]
 
 TEXT: Schema = {"type": "string"}
+SOME_TEXT: Schema = {"type": "string", "pattern": r"\S"}
 TEMPLATE: Schema = {"type": "string", "pattern": "<<.*>>"}
 SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
 DURATION: Schema = {
@@ -25,6 +26,11 @@ DURATION: Schema = {
 }
 NAMES: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
 FLAG: Schema = {"type": "boolean"}
+# Patterns hold for texts alone, and never for what a template stands in.
+ADDRESS: Schema = {"type": "string", "pattern": r"^$|^[Hh][Tt][Tt][Pp][Ss]?://|<<"}
+BUDGET: Schema = {"type": ["string", "null"], "pattern": r"^$|^\s*0*[1-9][0-9]*\s+in\s+[0-9].*$|<<"}
+HOST: Schema = {"type": "string", "pattern": r"^(\*\.[^*/@\s]*\.|(?!\*\.))[^*/@\s]+$"}
+HOSTS: Schema = {"anyOf": [HOST, {"type": "array", "items": HOST}, {"type": "null"}]}
 ANYTHING: Schema = {}
 
 
@@ -215,14 +221,14 @@ COMMAND: Fields = {
     "timeout": (DURATION, "When it is ended, with all that it started. Default: 10s."),
 }
 SOURCE: Fields = {
-    "env": (TEXT, "A variable of the process environment."),
-    "file": (TEXT, "A file that holds nothing else, relative to this one."),
-    "keyring": (TEXT, "SERVICE/USER in the keyring of the operating system. Default user: the secret's name."),
+    "env": (SOME_TEXT, "A variable of the process environment."),
+    "file": (SOME_TEXT, "A file that holds nothing else, relative to this one."),
+    "keyring": (SOME_TEXT, "SERVICE/USER in the keyring of the operating system. Default user: the secret's name."),
     "command": (
         either(_WORDS, ref("command")),
         'What this program prints: [op, read, "op://..."]. It runs once the file is trusted: `zrun trust`.',
     ),
-    "prompt": (TEXT, "Ask with this text; on a terminal, never in CI."),
+    "prompt": (SOME_TEXT, "Ask with this text; on a terminal, never in CI."),
 }
 TLS: Fields = {
     "verify": (FLAG, "false: trust any certificate. For tests on your own machine."),
@@ -252,12 +258,12 @@ PROVIDER: Fields = {
     "key-id": (TEXT, "The `kid` of that key."),
     "algorithm": (TEXT, "The JWS algorithm: RS256, PS256, ES256, EdDSA, ... Default: by the kind of key."),
     "assertion-audience": (TEXT, "The `aud` of what that key signs. Default: the token endpoint."),
-    "issuer": (TEXT, "The issuer's URL: endpoints are discovered there (RFC 8414, OpenID Connect Discovery)."),
-    "token-url": (TEXT, "The token endpoint."),
-    "authorization-url": (TEXT, "The authorization endpoint."),
-    "device-url": (TEXT, "The device authorization endpoint (RFC 8628)."),
-    "revocation-url": (TEXT, "The revocation endpoint (RFC 7009)."),
-    "introspection-url": (TEXT, "The introspection endpoint (RFC 7662)."),
+    "issuer": (ADDRESS, "The issuer's URL: endpoints are discovered there (RFC 8414, OpenID Connect Discovery)."),
+    "token-url": (ADDRESS, "The token endpoint."),
+    "authorization-url": (ADDRESS, "The authorization endpoint."),
+    "device-url": (ADDRESS, "The device authorization endpoint (RFC 8628)."),
+    "revocation-url": (ADDRESS, "The revocation endpoint (RFC 7009)."),
+    "introspection-url": (ADDRESS, "The introspection endpoint (RFC 7662)."),
     "redirect-uri": (TEXT, "Where a browser is sent back to. Default: a free port of http://127.0.0.1."),
     "scopes": (NAMES, "What the token is for."),
     "audience": (NAMES, "Whom the token is for."),
@@ -283,14 +289,14 @@ PROVIDER: Fields = {
     "refresh-before": (DURATION, "How long before it expires a token is renewed. Default: 5m."),
     "token-prefix": (TEXT, "Put before access-token, refresh-token and id-token: needed by a second provider."),
     "dpop": (FLAG, "Bind tokens to a key of this machine (RFC 9449). Needs the extra `jose`."),
-    "budget": ({"type": ["string", "null"]}, "How many tokens may be asked for, and in which time: 10 in 10m."),
+    "budget": (BUDGET, "How many tokens may be asked for, and in which time: 10 in 10m."),
 }
 ENVIRONMENT: Fields = {
     "name": (TEXT, "For people."),
     "description": (TEXT, "For people."),
     "base": (NAMES, "Files to inherit from, relative to this one."),
     "variables": (ref("variables"), "What differs here. The hosts of URLs among them may be sent secrets."),
-    "hosts": (NAMES, 'More hosts that may be sent secrets: api.example.com, "*.example.com", localhost:8080.'),
+    "hosts": (HOSTS, 'More hosts that may be sent secrets: api.example.com, "*.example.com", localhost:8080.'),
     "secrets": (
         {"type": ["object", "null"], "additionalProperties": ref("source")},
         "Where each secret comes from; nothing: a request captures it.",
@@ -355,10 +361,13 @@ def definitions() -> dict[str, Schema]:
                 "else": ref("request"),
             },
         },
-        "tls": closed(TLS),
+        "tls": closed(TLS, dependentRequired={"client-key": ["client-cert"]}),
         "command": closed(COMMAND, required=["run"]),
-        "source": either(SCALAR, closed(SOURCE), {"type": "array", "items": either(SCALAR, closed(SOURCE))}),
+        "source": either({"type": "null"}, *_SOURCE, {"type": "array", "items": either(*_SOURCE)}),
     }
+
+
+_SOURCE = ({"type": ["string", "number"]}, closed(SOURCE, minProperties=1, maxProperties=1))
 
 
 def _scheme(name: str) -> Schema:
