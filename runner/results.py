@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from runner import errors
@@ -32,6 +33,7 @@ class StepResult:
     skipped: its `when` or `skip` said no (`reason` gives the expression). blocked: something that it depends on failed,
     or a value that it needs was never captured. failed: sent (or tried), and a check, a capture, the network or a policy
     said no. `exit_code` is what this step alone would end with. `renewed` holds the steps run on its behalf by `renew`.
+    `collection` is the file of the collection, and `row` counts the rows of data from 1 (None: there are none).
     """
 
     id: str
@@ -49,6 +51,8 @@ class StepResult:
     renewed: tuple[StepResult, ...] = ()
     exit_code: int = errors.PASSED
     saved: str | None = None
+    collection: str = ""
+    row: int | None = None
 
     @property
     def response(self) -> Response | None:
@@ -72,26 +76,58 @@ _PRECEDENCE = (
 )
 
 
-def exit_code(steps: Iterable[StepResult]) -> int:
-    """The exit status of a run: the deepest cause among its steps; a blocked step adds none of its own."""
-    seen = {step.exit_code for step in steps}
-    return next((code for code in _PRECEDENCE if code in seen), errors.PASSED)
+def deepest(codes: Collection[int]) -> int:
+    """The exit status of a run: the deepest cause among those of its steps; a blocked step adds none of its own."""
+    return next((code for code in _PRECEDENCE if code in codes), errors.PASSED)
+
+
+@dataclass
+class Tally:
+    """What steps come to, one after the other: all that is known of a run whose steps are no longer at hand."""
+
+    counts: dict[Status, int] = field(default_factory=dict)
+    codes: set[int] = field(default_factory=set)
+
+    def add(self, step: StepResult) -> None:
+        self.counts[step.status] = self.counts.get(step.status, 0) + 1
+        self.codes.add(step.exit_code)
+
+
+@record
+class Ran:
+    """A collection of the run: its display name, and its file."""
+
+    name: str
+    file: str
 
 
 @record
 class RunResult:
-    """A whole run. `started` is seconds since the epoch; `interrupted` tells that the person stopped it."""
+    """A whole run, but for its steps: reporters have heard of each, and a long run keeps none.
 
-    collection: str
+    `started` is seconds since the epoch, `duration` seconds; `interrupted` tells that the person stopped it. `problems` are
+    those of the run itself, such as a row of data that cannot be read. `rows` counts the data rows that were run to their
+    end (None: a run without data), `earlier` those that an interrupted run had finished before.
+    """
+
+    collections: tuple[Ran, ...]
     environment: str | None
-    steps: tuple[StepResult, ...]
+    tally: Tally
     started: float
     duration: float
     interrupted: bool = False
+    problems: tuple[Problem, ...] = ()
+    rows: int | None = None
+    earlier: int = 0
 
     @property
     def exit_code(self) -> int:
-        return errors.INTERRUPTED if self.interrupted else exit_code(self.steps)
+        codes = self.tally.codes | ({errors.BAD_INPUT} if self.problems else set())
+        return errors.INTERRUPTED if self.interrupted else deepest(codes)
+
+    @property
+    def total(self) -> int:
+        return sum(self.tally.counts.values())
 
     def count(self, status: Status) -> int:
-        return sum(step.status == status for step in self.steps)
+        return self.tally.counts.get(status, 0)

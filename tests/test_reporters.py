@@ -15,9 +15,9 @@ from runner.errors import Location, NetworkError, Problem, Source
 from runner.exchange import Call, Exchange, Headers, Hop, Part, Response
 from runner.judgement import CheckResult
 from runner.reporters import Redact, Reporter, terminal, text, wire
-from runner.reporters.json_report import Json, report
+from runner.reporters.json_report import Json
 from runner.reporters.text import NORMAL, QUIET, VERBOSE, WIRE, Text
-from runner.results import CaptureResult, RunResult, StepResult
+from runner.results import CaptureResult, Ran, RunResult, StepResult, Tally
 
 FILE = Source("collections/crm.yaml")
 URL = "https://api.example.test/crm/v8/Leads"
@@ -112,7 +112,25 @@ UNANSWERED = StepResult(
 
 
 def run_of(*steps: StepResult, **more: Any) -> RunResult:
-    return RunResult("Zoho CRM", "us", steps, 1764000000.25, 1.24, **more)
+    return RunResult((Ran("Zoho CRM", "crm.yaml"),), "us", tally_of(*steps), 1764000000.25, 1.24, **more)
+
+
+def tally_of(*steps: StepResult) -> Tally:
+    tally = Tally()
+    for step in steps:
+        tally.add(step)
+    return tally
+
+
+def document_of(*steps: StepResult, redact: Redact = plain, **more: Any) -> dict[str, Any]:
+    """What the JSON reporter prints."""
+    stream = io.StringIO()
+    reporter = Json(stream, redact)
+    for step in steps:
+        reporter.finished(step)
+    reporter.ended(replace(run_of(*steps), **more))
+    document: dict[str, Any] = json.loads(stream.getvalue())
+    return document
 
 
 def told(*steps: StepResult, verbosity: int = NORMAL, color: bool = False, redact: Redact = plain, **more: Any) -> str:
@@ -375,7 +393,9 @@ def test_a_secret_leaves_no_field_in_text(verbosity: int) -> None:
 
 
 def test_a_secret_leaves_no_field_in_json() -> None:
-    document = json.dumps(report(replace(run_of(filled(SECRET)), collection=SECRET, environment=SECRET), masking))
+    document = json.dumps(
+        document_of(filled(SECRET), redact=masking, collections=(Ran(SECRET, SECRET),), environment=SECRET)
+    )
     assert "<<made-up>>" in document
     assert SECRET not in document
 
@@ -522,7 +542,7 @@ def test_two_vs_show_the_wire_instead_of_the_excerpt() -> None:
 
 
 def test_the_document() -> None:
-    document = report(run_of(REPEATED, FAILED, SKIPPED), plain)
+    document = document_of(REPEATED, FAILED, SKIPPED)
     steps = document.pop("steps")
     assert list(document.items()) == [
         ("zrun-report", 1),
@@ -565,7 +585,7 @@ def test_the_document() -> None:
 
 
 def test_an_unanswered_request_in_the_document() -> None:
-    (step,) = report(run_of(UNANSWERED), plain)["steps"]
+    (step,) = document_of(UNANSWERED)["steps"]
     (one,) = step["exchanges"]
     assert (one["status"], one["size"], one["error"], step["exit-code"]) == (None, None, "timeout", 3)
     assert step["problems"] == [
@@ -580,21 +600,19 @@ def test_an_unanswered_request_in_the_document() -> None:
 
 def test_an_address_in_the_document_holds_no_password() -> None:
     step = passed("one", Exchange(call(url="https://me:made-up@example.test/?access_token=made-up"), 0.0, answer()))
-    assert (
-        report(run_of(step), plain)["steps"][0]["exchanges"][0]["url"] == "https://...@example.test/?access_token=..."
-    )
+    assert document_of(step)["steps"][0]["exchanges"][0]["url"] == "https://...@example.test/?access_token=..."
 
 
 def test_the_document_is_printed_once_and_alone() -> None:
     raw = io.BytesIO()
     reporter: Reporter = Json(io.TextIOWrapper(raw, encoding="ascii"), plain)
-    run = run_of(passed("straße 日本 \ud800"))
+    step = passed("straße 日本 \ud800")
     reporter.started("one", "one", 0, 1)
     reporter.progress("one", 1, None)
-    reporter.finished(run.steps[0])
+    reporter.finished(step)
     assert raw.getvalue() == b""
-    reporter.ended(run)
-    assert json.loads(raw.getvalue()) == report(run, plain)
+    reporter.ended(run_of(step))
+    assert json.loads(raw.getvalue()) == document_of(step)
 
 
 def test_verbosities_are_in_order() -> None:

@@ -20,12 +20,12 @@ from runner.errors import Location, Source
 from runner.reporters import Reporter
 from runner.reporters.live import Live
 from runner.reporters.text import Text
-from runner.results import RunResult, StepResult
+from runner.results import Ran, RunResult, StepResult, Tally
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
 STEP = StepResult("leads/create", "leads/create", "passed", Location(Source("x.yaml"), 1, 1), 0.0, 0.2)
-RUN = RunResult("x", None, (STEP,), 0.0, 0.2)
+RUN = RunResult((Ran("x", "x.yaml"),), None, Tally({"passed": 1}), 0.0, 0.2)
 SHOW_CURSOR = "\x1b[?25h"
 
 
@@ -150,12 +150,12 @@ import sys
 from runner.errors import Location, Source
 from runner.reporters.live import Live
 from runner.reporters.text import Text
-from runner.results import RunResult, StepResult
+from runner.results import Ran, RunResult, StepResult, Tally
 step = StepResult("a", "a", "passed", Location(Source("x"), 1, 1), 0.0)
 with Live(Text(sys.stdout, str), sys.stderr, str, patience=60) as live:
     live.started("a", "a", 0, 1)
     live.finished(step)
-    live.ended(RunResult("x", None, (step,), 0.0, 0.0))
+    live.ended(RunResult((Ran("x", "x.yaml"),), None, Tally({step.status: 1}), 0.0, 0.0))
 print([name for name in sys.modules if name.partition(".")[0] in ("rich", "httpx", "jinja2", "yaml")])
 """
     root = Path(__file__).parent.parent

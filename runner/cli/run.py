@@ -20,7 +20,7 @@ from runner.plan import Plan, Step
 from runner.quantities import seconds
 from runner.reporters import Reporter
 from runner.reporters.text import Text
-from runner.results import RunResult, StepResult
+from runner.results import Ran, RunResult, Tally
 from runner.scope import Captured
 from runner.session import Ports, Session
 
@@ -133,7 +133,7 @@ def _timeout(written: str | None) -> float | None:
 def _report(chosen: Namespace, assembly: Assembly, planned: Plan, timeout: float | None) -> int:
     """Run, telling the reporter of each step as it ends."""
     started, clock = assembly.now(), time.perf_counter()
-    steps: list[StepResult] = []
+    tally = Tally()
     interrupted = False
     guard = Guard(assembly.redactor)
     with ExitStack() as stack:
@@ -141,15 +141,15 @@ def _report(chosen: Namespace, assembly: Assembly, planned: Plan, timeout: float
         ports = stack.enter_context(_ports(assembly, timeout, reporter, save=not chosen.no_save))
         try:
             for result in Session(planned, assembly.scope, ports, chosen.fail_fast).run():
-                steps.append(result)
+                tally.add(result)
                 reporter.finished(result)
         except KeyboardInterrupt:
             interrupted = True
         environment = assembly.environment
         run = RunResult(
-            collection=planned.collection.name,
+            collections=(Ran(planned.collection.name, str(planned.collection.path)),),
             environment=(environment.name or environment.id) if environment else None,
-            steps=tuple(steps),
+            tally=tally,
             started=started,
             duration=time.perf_counter() - clock,
             interrupted=interrupted,

@@ -23,6 +23,7 @@ class Json:
     def __init__(self, stream: TextIO, redact: Redact) -> None:
         self._stream = stream
         self._redact = redact
+        self._steps: list[Object] = []
 
     def started(self, step_id: str, title: str, index: int, total: int) -> None:
         """Nothing: there is one document, at the end."""
@@ -31,15 +32,15 @@ class Json:
         """Nothing."""
 
     def finished(self, step: StepResult) -> None:
-        """Nothing."""
+        self._steps.append(_redacted(_step(step), self._redact))
 
     def ended(self, run: RunResult) -> None:
         # ASCII: whatever the stream's encoding, it can be written.
-        self._stream.write(json.dumps(report(run, self._redact), indent=2) + "\n")
+        self._stream.write(json.dumps(report(run, self._steps, self._redact), indent=2) + "\n")
         self._stream.flush()
 
 
-def report(run: RunResult, redact: Redact) -> Object:
+def report(run: RunResult, steps: list[Object], redact: Redact) -> Object:
     """The document. Holds no body, no header field and no captured value; every text in it went through `redact`.
 
     Times are seconds, moments ISO 8601 in UTC, sizes bytes, lines and columns count from 1. Keys keep this order, and
@@ -47,23 +48,22 @@ def report(run: RunResult, redact: Redact) -> Object:
     """
     document: Object = {
         "zrun-report": VERSION,
-        "collection": run.collection,
+        "collection": ", ".join(ran.name for ran in run.collections),
         "environment": run.environment,
         "started": _moment(run.started),
         "duration": round(run.duration, 6),
         "interrupted": run.interrupted,
         "exit-code": run.exit_code,
         "summary": {
-            "total": len(run.steps),
+            "total": run.total,
             "passed": run.count("passed"),
             "failed": run.count("failed"),
             "skipped": run.count("skipped"),
             "blocked": run.count("blocked"),
         },
-        "steps": [_step(step) for step in run.steps],
     }
     redacted: Object = _redacted(document, redact)
-    return redacted
+    return {**redacted, "steps": steps}
 
 
 def _redacted(node: Any, redact: Redact) -> Any:

@@ -77,7 +77,7 @@ class Text:
     def _summary(self, run: RunResult) -> Iterator[str]:
         kinds: tuple[Status, ...] = ("passed", "failed", "skipped", "blocked")
         counts = [paint(f"{count} {kind}", _STYLE[kind], self._color) for kind in kinds if (count := run.count(kind))]
-        total = len(run.steps)
+        total = run.total
         requests = f"{total} request{'' if total == 1 else 's'}" + (f": {', '.join(counts)}" if counts else "")
         yield f"{requests} {self._marks.dot} {show_seconds(run.duration)}"
         if run.exit_code != errors.PASSED:

@@ -1,0 +1,1 @@
+"""Reports: a finished run as a file, in the formats that other programs and people read."""
