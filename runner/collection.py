@@ -180,6 +180,7 @@ class RequestSpec:
     until: Until | None = None
     for_each: ForEach | None = None
     delay: float = 0.0
+    independent: bool = False  # it may change things while another request does
     layers: tuple[Variables, ...] = ()
 
     @property

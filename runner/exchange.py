@@ -60,12 +60,13 @@ class Journal(Protocol):
 class Call:
     """A request with nothing left to decide: every template rendered, secrets revealed.
 
-    `content` is the body: bytes, a file to stream, parts of a multipart body, or None. A Content-Type stands in
-    `headers` already (but for multipart, whose boundary the transport makes). `secrets` are all secrets that went into
-    it, so that policy can judge the host; `masked_url` is the URL with them masked, fit to be shown. An answer that
-    cannot be had twice is read into a `journal`. Calls with the same `connection` share one connection that no other
-    call uses; "" leaves it to the pool. `unsigned` is what the call was before a scheme put its credentials in: a
-    redirect begins from there. Files are opened as `project` allows; None: no collection has named them.
+    `content` is the body: bytes, a file to stream, parts of a multipart body, or None. A Content-Type stands in `headers`
+    already (but for multipart, whose boundary the transport makes). `secrets` are all secrets that went into it, so that
+    policy can judge the host; `masked_url` is the URL with them masked, fit to be shown. An answer that cannot be had twice
+    is read into a `journal`. Calls with the same `connection` share one connection that no other call uses; "" leaves it to
+    the pool. `jar` is whose cookies these are: those of one data row are not another's. `unsigned` is what the call was
+    before a scheme put its credentials in: a redirect begins from there. Files are opened as `project` allows; None: no
+    collection has named them.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Call:
     masked_url: str = ""
     journal: Journal | None = None
     connection: str = ""
+    jar: int = 0
     unsigned: Unsigned | None = None
     project: Project | None = None
 

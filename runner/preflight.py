@@ -49,7 +49,7 @@ def static(
     earlier: set[str] = set()
     for request in collection:
         view = scope.at(request)
-        known = view.names() | captured.keys() | others
+        known = view.names() | captured.keys() | others | {"iteration"}
         for name in graph.reads_deeply(request, shared):
             problem = _name_problem(name, request, view, known, captured, earlier)
             if problem:
@@ -95,7 +95,11 @@ def _name_problem(
                 f"nothing gives `{name.name}` a value", name.location, f"did you mean `{near}`?", warning=True
             )
         hint = _as_subtraction(name.name, known) or did_you_mean(
-            name.name, known, "declare it under `variables`, capture it in an earlier request, or give it with --var"
+            name.name,
+            known,
+            "give rows of data: --data FILE, or `data:` in the collection"
+            if name.name == "row"
+            else "declare it under `variables`, capture it in an earlier request, or give it with --var",
         )
         return Problem(f"`{name.name}` is not known", name.location, hint)
     if name.guarded or name.name in earlier or name.name not in captured or name.name in scope.names():
@@ -181,11 +185,10 @@ def before(
     shared = plan.environment.all_variables() if plan.environment else {}
     looked_into = graph.looked_into(plan.collection, plan.graph, shared)
     coming: set[str] = set()
-    rehearsal = scope.rehearsal()
     for step in plan.steps:
         if step.verdict == "skip":
             continue
-        view = rehearsal.at(step.request)
+        view = scope.at(step.request)
         every = tuple(graph.reads_deeply(step.request, shared))
         names = {name.name: name for name in every if not name.guarded}
         for name in {name.name for name in every} & secrets.keys() - names.keys():

@@ -56,12 +56,11 @@ def of(planned: Plan, scope: Scope, tokens: Callable[[AuthSpec, Scope], Tokens |
     declared = planned.environment.secrets.keys() if planned.environment else frozenset[str]()
     steps = [step.request for step in planned.steps if step.verdict != "skip"]
     captured = {capture.name for request in steps for capture in request.capture}
-    rehearsal = scope.rehearsal()
 
     asked: dict[str, Tokens] = {}
 
     def one(request: RequestSpec) -> Reach:
-        view = rehearsal.at(request)
+        view = scope.at(request)
         looked = looked_into[request.id]
         given = tokens(request.auth, view) if request.auth else None
         names = {s.name for name in looked for s in view.secrets_of(name)} | (looked & declared)

@@ -1,15 +1,15 @@
 """Layered variables, each with its origin.
 
 The later wins: collection < folder < environment < private overlay < a secret's sources < captured < the embedded sandbox's
-own < process environment (`ZRUN_VAR_NAME`) < a secret given from outside (`ZRUN_SECRET_NAME`, and `--secrets-file` over it) <
-`--var` < the item of a for-each; but what was captured after a secret had been given wins over that one (see `seeds`). What
-files say may hold templates, rendered when asked for against the whole scope; what was captured or given is never rendered
-again. A name that the environment lists under `secrets` is a Secret wherever its value comes from.
+own < a data row < process environment (`ZRUN_VAR_NAME`) < a secret given from outside (`ZRUN_SECRET_NAME`, and
+`--secrets-file` over it) < `--var` < the item of a for-each; but what was captured after a secret had been given wins over
+that one (see `seeds`). What files say may hold templates, rendered when asked for against the whole scope; what was captured
+or given is never rendered again. A name that the environment lists under `secrets` is a Secret wherever its value comes from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -35,6 +35,7 @@ Kind: TypeAlias = Literal[
     "environment",
     "overlay",
     "captured",
+    "row",
     "sandbox",
     "process",
     "argument",
@@ -71,15 +72,18 @@ class Origin:
 class Sources:
     """What the layers above the files hold. `captured` grows while a run goes on: the only thing here that changes.
 
-    `secret` gives a secret from its sources, or None; `found` one that they have given already (None: `secret` does); `why`
-    words the next step for one that has none, `whence` where another came from. `given` is what an embedded sandbox sets,
-    `offered` the secrets that it gives though no file declares them. `learned` hears of each value that is captured, before
-    anybody can show it. `outside` are the secrets that the process environment or a file of secrets gives, each with its
-    origin.
+    Of a data row `row` holds the columns, and `captured` two layers: what the row captures for itself over `lasting`, what is
+    there for all rows. `secret` gives a secret from its sources, or None; `found` one that they have given already (None:
+    `secret` does); `why` words the next step for one that has none, `whence` where another came from. `given` is what an
+    embedded sandbox sets, `offered` the secrets that it gives though no file declares them. `learned` hears of each value
+    that is captured, before anybody can show it. `outside` are the secrets that the process environment or a file of secrets
+    gives, each with its origin.
     """
 
     environment: Environment | None = None
-    captured: dict[str, Captured] = field(default_factory=dict)
+    captured: MutableMapping[str, Captured] = field(default_factory=dict)
+    lasting: MutableMapping[str, Captured] | None = None
+    row: Mapping[str, Value] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
     offered: frozenset[str] = frozenset()
     process: Mapping[str, str] = field(default_factory=dict)
@@ -93,14 +97,20 @@ class Sources:
     seed: str | None = None
     captured_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     learned: Callable[[Value], None] = lambda _: None
-    _rng: Random | None = None
+
+
+class Chance:
+    """What is drawn for one request: with a seed always the same, whatever runs beside it."""
+
+    def __init__(self, seed: str | None, request: str, iteration: Value = 1) -> None:
+        self._seed = None if seed is None else f"{seed} {iteration} {request}"
+        self._rng: Random | None = None
 
     def rng(self) -> Random:
-        """The source of chance of this run: the same values in the same order for the same seed."""
         if self._rng is None:
             from random import Random  # late: few collections use a dynamic value
 
-            self._rng = Random(self.seed)
+            self._rng = Random(self._seed)
         return self._rng
 
 
@@ -108,30 +118,52 @@ class Scope:
     """The variables as one request sees them; a lookup.Lookup. `layers` are those of the files, the later wins."""
 
     def __init__(
-        self, sources: Sources, layers: tuple[Variables, ...] = (), items: Mapping[str, Value] | None = None
+        self,
+        sources: Sources,
+        layers: tuple[Variables, ...] = (),
+        items: Mapping[str, Value] | None = None,
+        chance: Chance | None = None,
     ) -> None:
         self._sources = sources
         self._layers = layers
         self._items = items or {}
+        self._chance = chance or Chance(sources.seed, "")
         self._being_rendered: list[Variable] = []
 
-    def rehearsal(self) -> Scope:
-        """The same values, but chance has a source of its own: looking ahead changes nothing of a run with a seed."""
-        return Scope(replace(self._sources, _rng=None), self._layers, self._items)
-
     def at(self, request: RequestSpec) -> Scope:
-        """The scope with the variables of the request's collection and folders."""
-        return Scope(self._sources, request.layers, self._items)
+        """The scope with the variables of the request's collection and folders, and a chance of its own."""
+        chance = Chance(self._sources.seed, request.id, self._sources.row.get("iteration", 1))
+        return Scope(self._sources, request.layers, self._items, chance)
 
     def with_item(self, name: str, value: Value) -> Scope:
         """The scope with one name more, over all others: a for-each's item."""
-        return Scope(self._sources, self._layers, {**self._items, name: value})
+        return Scope(self._sources, self._layers, {**self._items, name: value}, self._chance)
 
-    def capture(self, name: str, captured: Captured) -> None:
-        """Give `name` the value that a response held, here and in every other view of this scope."""
-        self._sources.learned(captured.value)
+    def apart(self, row: Mapping[str, Value] | None = None) -> Scope:
+        """The scope for one data row, or for one of several collections: what it captures for itself stays its own.
+
+        `row` holds the columns, and `row` and `iteration`.
+        """
+        from collections import ChainMap  # late: of runs with data
+
+        lasting = self._sources.lasting if self._sources.lasting is not None else self._sources.captured
+        own: ChainMap[str, Captured] = ChainMap({}, lasting)
+        return Scope(replace(self._sources, captured=own, lasting=lasting, row=row or {}), self._layers, self._items)
+
+    def capture(self, name: str, captured: Captured, *, lasting: bool = True) -> None:
+        """Give `name` the value that a response held, here and in every other view of this scope.
+
+        `lasting`: and for all other data rows.
+        """
+        sources = self._sources
+        sources.learned(captured.value)
         seed = captured.seed or self.seed(name)
-        self._sources.captured[name] = captured if seed is None else replace(captured, seed=seed)
+        value = captured if seed is None else replace(captured, seed=seed)
+        if sources.lasting is not None and lasting:
+            sources.lasting[name] = value
+            sources.captured.pop(name, None)  # of a ChainMap: from its first map
+        else:
+            sources.captured[name] = value
 
     def seed(self, name: str) -> str | None:
         """The mark that a value captured as `name` is to carry: of the secret given in its place, now or when last one was."""
@@ -203,11 +235,17 @@ class Scope:
         if variable in sources.process:
             value = self._hidden(self._secret_named(name), sources.process[variable])
             return (taint(value, name) if self._is_ambient(name) else value), Origin("process", variable)
+        if name in sources.row:
+            return self._hidden(name, sources.row[name]), Origin("row")
         if name in sources.given:
             return sources.given[name], Origin("sandbox")
-        if name in sources.captured:
-            return self._hidden(name, sources.captured[name].value), Origin("captured", sources.captured[name].by)
-        return None
+        captured = sources.captured.get(name)
+        if captured is not None:
+            return self._hidden(name, captured.value), Origin("captured", captured.by)
+        return (1, Origin("row")) if name == "iteration" and not self._is_written(name) else None
+
+    def _is_written(self, name: str) -> bool:
+        return any(name in layer for _, layer in self._written())
 
     def _secret_named(self, name: str) -> str:
         """`name`, or the secret that is the same to the process environment: `client_secret` is `client-secret` there."""
@@ -262,7 +300,7 @@ class Scope:
         """See lookup.Lookup."""
         from runner import dynamic  # late: few collections use a dynamic value
 
-        return dynamic.value(name, self._sources.rng(), self.now(), *arguments)
+        return dynamic.value(name, self._chance.rng(), self.now(), *arguments)
 
     def expires_in(self, name: str) -> float | None:
         """See lookup.Lookup."""
@@ -289,6 +327,8 @@ class Scope:
             return f"run `{sources.captured_by[name][-1]}` first: it captures it"
         if sources.environment and name in sources.environment.secrets:
             return f"capture it, or give it as {process_name(name, SECRET_PREFIX)} in the process environment"
+        if name == "row":
+            return "give rows of data: --data FILE, or `data:` in the collection"
         return did_you_mean(name, self.names() - {name}, "give it with --var, under `variables`, or capture it")
 
     def names(self) -> frozenset[str]:
@@ -296,6 +336,7 @@ class Scope:
         sources = self._sources
         found = {
             *self._items,
+            *sources.row,
             *sources.arguments,
             *sources.outside,
             *sources.given,

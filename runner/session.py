@@ -1,7 +1,11 @@
-"""A run: each step of a plan decided, sent, captured and judged, one StepResult after the other."""
+"""A plan run once: each step decided, sent, captured and judged, one StepResult after the other.
+
+`Session.run` does it in order; `parallel.py` calls `Session.step` for several at once.
+"""
 
 from __future__ import annotations
 
+from _thread import LockType, allocate_lock
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -12,6 +16,7 @@ from runner.attempts import Sent
 from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
 from runner.errors import (
+    Cancelled,
     CredentialsError,
     InputError,
     NetworkError,
@@ -36,12 +41,12 @@ from runner.values import Secret, Value, as_text
 class Ports:
     """The outside world, as a run needs it.
 
-    `send` raises NetworkError or PolicyError; `allow` raises PolicyError when a call's secrets may not go to its host;
-    `keep` writes captured values durably before it returns; `started` hears of each request before it is sent. `credentials`
-    gives what signs a request; it tells of the token requests that it makes on the way, each as a step of its own. `alone`
-    keeps other processes from asking for the same tokens as a request that captures a provider's, after it took over what
-    they have captured; it gives what opens the journal for the answer, or None for any other request.
-    `redactor` knows every secret that was sent or captured.
+    `send` raises NetworkError or PolicyError; `allow` raises PolicyError when a call's secrets may not go to its host; `keep`
+    writes captured values durably before it returns; `sleep` raises Cancelled when the person stops the run meanwhile;
+    `started` hears of each request before it is sent. `credentials` gives what signs a request; it tells of the token
+    requests that it makes on the way, each as a step of its own. `alone` keeps other processes from asking for the same
+    tokens as a request that captures a provider's, after it took over what they have captured; it gives what opens the
+    journal for the answer, or None for any other request. `redactor` knows every secret that was sent or captured.
     """
 
     send: Callable[[Call], Response]
@@ -55,35 +60,78 @@ class Ports:
     redactor: Redactor = field(default_factory=Redactor)
 
 
+class Shared:
+    """What the rows of one plan have in common."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._renewing: dict[str, LockType] = {}
+        self._lock = allocate_lock()
+
+    @cached_property
+    def looked_into(self) -> dict[str, frozenset[str]]:
+        """See graph.looked_into."""
+        shared = self.plan.environment.all_variables() if self.plan.environment else {}
+        return graph.looked_into(self.plan.collection, self.plan.graph, shared)
+
+    def renewing(self, request_id: str) -> LockType:
+        """Whoever holds this renews by that request: the others wait, and find it done."""
+        with self._lock:
+            return self._renewing.setdefault(request_id, allocate_lock())
+
+
 @dataclass
 class Session:
-    """The run of one plan. `outcomes` is how each request ended so far: what depends on a failed one is blocked."""
+    """One run of one plan: of the whole collection, or of it for one data row (`row`, from 1).
+
+    `outcomes` is how each request ended so far: what depends on a failed one is blocked. `stop` is asked before each step: a
+    run that it ends keeps its results so far.
+    """
 
     plan: Plan
     scope: Scope
     ports: Ports
+    shared: Shared
     fail_fast: bool = False
+    row: int | None = None
+    stop: Callable[[], bool] = lambda: False
     outcomes: dict[str, StepResult] = field(default_factory=dict)
-
-    @cached_property
-    def _looked_into(self) -> dict[str, frozenset[str]]:
-        shared = self.plan.environment.all_variables() if self.plan.environment else {}
-        return graph.looked_into(self.plan.collection, self.plan.graph, shared)
 
     def run(self) -> Iterator[StepResult]:
         """Run the plan in order. Yields a result for each step (for each item, where there is a for-each)."""
         stopped_by: str | None = None
         for index, step in enumerate(self.plan.steps):
+            if self.stop():
+                return
             if stopped_by is not None:
-                yield self._not_sent(step.request, "skipped", f"not run: {stopped_by} failed, and --fail-fast is on")
+                yield self.left_out(step, stopped_by)
                 continue
-            self.ports.started(step, index, len(self.plan.steps))
-            for result in self._step(step.request):
-                self._remember(result)
+            self.begin(index)
+            for result in self.step(step):
                 yield result
                 if result.status == "failed" and self.fail_fast:
                     stopped_by = result.id
-                    break
+
+    def begin(self, place: int) -> None:
+        """Tell that the step at `place` begins."""
+        self.ports.started(self.plan.steps[place], place, len(self.plan.steps))
+
+    def left_out(self, step: Step, stopped_by: str) -> StepResult:
+        """The result of a step that --fail-fast keeps from being run."""
+        return self._told(
+            self._not_sent(step.request, "skipped", f"not run: {stopped_by} failed, and --fail-fast is on")
+        )
+
+    def step(self, step: Step) -> Iterator[StepResult]:
+        """Take one step, whose turn it is. May be called from several threads, for steps that may run at once."""
+        for result in self._step(step.request):
+            self._remember(result)
+            yield self._told(result)
+            if result.status == "failed" and self.fail_fast:
+                return
+
+    def _told(self, result: StepResult) -> StepResult:
+        return replace(result, collection=str(self.plan.collection.path), row=self.row)
 
     def _remember(self, result: StepResult) -> None:
         """Of a for-each, the worst item is what counts for those that depend on it."""
@@ -168,7 +216,7 @@ class Session:
         if isinstance(error, NoValue) and not (sent and sent.exchanges):
             hint = error.problems[0].hint
             return self._not_sent(request, "blocked", error.problems[0].message + (f": {hint}" if hint else ""))
-        telling = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS)
+        telling = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS, errors.INTERRUPTED)
         told = isinstance(error, OutsideError) or error.exit_code in telling
         return StepResult(
             request.id,
@@ -195,7 +243,7 @@ class Session:
             response = self._answer(request, scope, sent, renewing, journal)
             captured = self._capture(request, scope, response, sent)
             checks = self._judge(request, scope, response)
-        except (NetworkError, PolicyError, InputError, CredentialsError) as error:
+        except (NetworkError, PolicyError, InputError, CredentialsError, Cancelled) as error:
             return self._failed(request, started, error, sent)
         problems = tuple(result.problem for result in captured if result.problem)
         passed = not problems and all(check.passed for check in checks)
@@ -249,32 +297,41 @@ class Session:
 
         auth = self.ports.credentials(request.auth, scope, sent.renewed.append) if request.auth else None
 
+        target = self.plan.collection.get(request.renew.run) if request.renew and not renewing else None
+        before: list[Captured | None] = []
+
         def once(reason: str) -> Response:
+            if target is not None:
+                before[:] = self._held(target)
             if auth:
                 auth.prepare()
             call = render.call(request, scope)
             if journal is not None:
                 call = replace(call, journal=journal)
+            if self.row is not None:
+                call = replace(call, jar=self.row)
             call = self._from_a_named_host(request, call)
             # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
-            read = frozenset(s for name in self._looked_into[request.id] for s in scope.secrets_of(name))
+            read = frozenset(s for name in self.shared.looked_into[request.id] for s in scope.secrets_of(name))
             call = replace(call, secrets=call.secrets | read)
             return attempts.send(call, request.retry, sent, reason, self.ports, auth)
 
         response = once("")
-        if request.renew and not renewing and _all_hold(request.renew.on, response, scope):
-            target = self.plan.collection.get(request.renew.run)
-            if target is not None and target.id != request.id and self._renewed(target, sent):
-                response = once("renewed")
+        refused = request.renew and target is not None and _all_hold(request.renew.on, response, scope)
+        if refused and target and target.id != request.id and self._renewed(target, sent, list(before)):
+            response = once("renewed")
         if request.until:
             response = self._until(request, scope, response, once)
         return response
 
-    def _renewed(self, target: RequestSpec, sent: Sent) -> bool:
-        """Run `target` to renew what it captures, unless another process has just done so; whether it is new now."""
-        before = self._held(target)
-        with self.ports.alone(target) as begin:
-            if begin is not None and self._held(target) != before:
+    def _renewed(self, target: RequestSpec, sent: Sent, before: list[Captured | None]) -> bool:
+        """Run `target` to renew what it captures; whether it is new now.
+
+        `before` is what it had captured when the refused call was made: where that is no longer so, another thread or process
+        has been faster.
+        """
+        with self.shared.renewing(target.id), self.ports.alone(target) as begin:
+            if self._held(target) != before:
                 return True
             journal = begin() if begin else None
             renewal = self._one(target, self.scope.at(target), renewing=True, journal=journal)
@@ -305,7 +362,7 @@ class Session:
         found = captures.take(request, response, scope, self.plan.environment, self.ports.now(), self.ports.redactor)
         for result, value in found:
             if value is not None:
-                self.scope.capture(result.name, value)
+                self.scope.capture(result.name, value, lasting=result.kept)
         kept = {result.name: value for result, value in found if value is not None and result.kept}
         if kept:
             self.ports.keep(kept)

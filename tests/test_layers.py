@@ -38,6 +38,7 @@ LAYERS: dict[str, int] = {
     "scope": 2,
     "graph": 3,
     "plan": 3,
+    "order": 3,
     "preflight": 3,
     "reach": 3,
     "render": 3,
@@ -50,6 +51,7 @@ LAYERS: dict[str, int] = {
     "redirects": 3,
     "bodies": 3,
     "attempts": 4,
+    "parallel": 4,
     "captures": 4,
     "session": 4,
 }

@@ -22,7 +22,7 @@ from runner.reporters import Reporter
 from runner.reporters.text import Text
 from runner.results import Ran, RunResult, Tally
 from runner.scope import Captured
-from runner.session import Ports, Session
+from runner.session import Ports, Session, Shared
 
 _EPILOG = """\
 examples:
@@ -140,7 +140,7 @@ def _report(chosen: Namespace, assembly: Assembly, planned: Plan, timeout: float
         reporter = stack.enter_context(_reporter(chosen, assembly, guard.watch(sys.stdout, "standard output")))
         ports = stack.enter_context(_ports(assembly, timeout, reporter, save=not chosen.no_save))
         try:
-            for result in Session(planned, assembly.scope, ports, chosen.fail_fast).run():
+            for result in Session(planned, assembly.scope, ports, Shared(planned), chosen.fail_fast).run():
                 tally.add(result)
                 reporter.finished(result)
         except KeyboardInterrupt:

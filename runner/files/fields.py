@@ -99,6 +99,10 @@ _INHERITED: Fields = {
     "renew": (either({"type": "null"}, ref("renew")), "When a token is refused: renew it, then send once more."),
     "retry": (either({"type": "null"}, {"type": "integer"}, ref("retry")), "When and how often to send again."),
     "delay": (DURATION, "Wait before sending."),
+    "independent": (
+        FLAG,
+        "With -j: may run beside other requests that change things. Default: these keep their order among themselves.",
+    ),
 }
 DEFAULTS: Fields = dict(_INHERITED)
 

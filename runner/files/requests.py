@@ -98,6 +98,7 @@ _SIMPLE: dict[str, Callable[[Form, Node, str], Any]] = {
     "follow-redirects": lambda form, node, what: form.flag(node, what, True),
     "max-redirects": lambda form, node, what: form.whole(node, what, 10, 0, 100),
     "delay": lambda form, node, what: form.duration(node, what, 0.0),
+    "independent": lambda form, node, what: form.flag(node, what, False),
 }
 
 

@@ -61,7 +61,8 @@ class Transport:
         self._progress = progress
         self._spool: Path | None = None
         self._clock = Clock()
-        self._jar = httpx.Cookies(jar(trusts))
+        self._trusts = trusts
+        self._jars: dict[int, httpx.Cookies] = {}
         self._clients = Clients(tls, proxy, http2, trust_env, self._clock)
 
     def __enter__(self) -> Transport:
@@ -108,7 +109,7 @@ class Transport:
             answer = self._clients.of(call).send(request, stream=True, auth=_no_auth, follow_redirects=False)
             try:
                 if call.cookies:
-                    self._jar.extract_cookies(answer)
+                    self._jar(call).extract_cookies(answer)
                 got: Headers = tuple(
                     (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.extensions[HEADERS]
                 )
@@ -161,7 +162,7 @@ class Transport:
                 extensions={"timeout": httpx.Timeout(call.timeout).as_dict()},
             )
             if call.cookies:
-                self._add_cookies(request)
+                self._add_cookies(request, self._jar(call))
         except (httpx.InvalidURL, UnicodeError):
             raise InputError(Problem("the address cannot be sent", call.location, "check its host and port")) from None
         self._check_reading(request.url, call)
@@ -182,11 +183,19 @@ class Transport:
         if not same:
             raise InputError(Problem("the host of the address can be read in two ways", call.location, "mend the URL"))
 
-    def _add_cookies(self, request: httpx.Request) -> None:
+    def _jar(self, call: Call) -> httpx.Cookies:
+        found = self._jars.get(call.jar)
+        return self._jars.setdefault(call.jar, httpx.Cookies(jar(self._trusts))) if found is None else found
+
+    def forget(self, whose: int) -> None:
+        """Drop the cookies of a data row that has been run."""
+        self._jars.pop(whose, None)
+
+    def _add_cookies(self, request: httpx.Request, kept_cookies: httpx.Cookies) -> None:
         """Send the cookies of the run, beside those that the call writes itself: of one name, the call's."""
         written = "; ".join(request.headers.get_list("cookie"))  # RFC 6265, 5.4: there is one field
         request.headers.pop("cookie", None)
-        self._jar.set_cookie_header(request)
+        kept_cookies.set_cookie_header(request)
         kept = request.headers.pop("cookie", "")
         names = {pair.partition("=")[0].strip() for pair in written.split(";")}
         more = [pair for pair in kept.split("; ") if pair and pair.partition("=")[0] not in names]

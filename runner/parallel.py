@@ -1,0 +1,214 @@
+"""Several requests at once: of one plan, of its data rows, of several collections; results come in the order of the files.
+
+The thread that iterates decides which step begins and gives out results; workers do nothing but take steps. A session (the
+run of one plan for one row) is begun while there is room for another request, and forgotten once its results are given out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from queue import SimpleQueue
+from threading import Thread
+from typing import TypeAlias
+
+from runner.order import Order
+from runner.results import StepResult
+from runner.session import Session
+
+# So many sessions for each worker may be under way, or wait for an earlier one to be given out first.
+_AHEAD = 8
+
+
+@dataclass
+class Chain:
+    """A session that is under way: what of it may begin, runs, has ended."""
+
+    session: Session
+    order: Order
+    done: Callable[[], None]
+    ready: list[int] = field(default_factory=list)  # a heap of places
+    waits: list[int] = field(default_factory=list)  # by place: how many steps it still waits for
+    ended: dict[int, list[StepResult]] = field(default_factory=dict)
+    running: int = 0
+    next: int = 0  # the place whose results are given out next
+    _giving: set[int] = field(default_factory=set)  # places of steps that have not ended and capture what lasts
+
+    def __post_init__(self) -> None:
+        self.waits = [len(waits) for waits in self.order.before]
+        self.ready = [place for place, count in enumerate(self.waits) if not count]
+        heapify(self.ready)
+        self._giving = {place for place, names in enumerate(self.order.gives) if names}
+
+    def gives(self, names: frozenset[str]) -> bool:
+        """Whether a step that has not ended may still capture one of `names`."""
+        return any(self.order.gives[place] & names for place in self._giving)
+
+    def end(self, place: int, results: list[StepResult]) -> None:
+        self.ended[place] = results
+        self._giving.discard(place)
+        for later in self.order.after[place]:
+            self.waits[later] -= 1
+            if not self.waits[later]:
+                heappush(self.ready, later)
+
+    @property
+    def whole(self) -> bool:
+        return self.next == len(self.waits)
+
+
+Job: TypeAlias = tuple[Chain, int]
+Done: TypeAlias = tuple[Chain, int, list[StepResult], BaseException | None]
+
+
+class Workers:
+    """Threads that take steps, at most `count` of them, begun when there is work. They end with the process at the latest."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.busy = 0
+        self.done: SimpleQueue[Done] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+
+    @property
+    def free(self) -> bool:
+        return self.busy < self.count
+
+    def take(self, chain: Chain, place: int) -> None:
+        """Have the step at `place` taken; `done` tells of it."""
+        self.busy += 1
+        chain.running += 1
+        if len(self._threads) < min(self.busy, self.count):
+            # Daemons: a person who interrupts twice does not wait for an answer.
+            thread = Thread(target=self._work, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._jobs.put((chain, place))
+
+    def wait(self) -> Done:
+        """What is done next. A signal's handler runs meanwhile."""
+        found = self.done.get()
+        self.busy -= 1
+        found[0].running -= 1
+        return found
+
+    def close(self) -> None:
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            chain, place = job
+            results: list[StepResult] = []
+            error: BaseException | None = None
+            try:
+                results.extend(chain.session.step(chain.session.plan.steps[place]))
+            except BaseException as caught:  # raised again where the results are waited for
+                error = caught
+            self.done.put((chain, place, results, error))
+
+
+def run(
+    chains: Iterator[Chain], workers: int, stop: Callable[[], bool], ended: Callable[[Chain, int], None]
+) -> Iterator[StepResult]:
+    """Run them all, `workers` requests at once. `chains` is asked for the next one when there is room for it.
+
+    `ended` hears of each step that has ended, at once. `stop` is asked before each step begins: what runs then ends, and its
+    results are the last. After a failure with --fail-fast nothing begins; what is left of the chains under way is skipped.
+    """
+    crew = Workers(workers)
+    try:
+        yield from _Run(chains, crew, stop, ended).results()
+    finally:
+        crew.close()
+
+
+class _Run:
+    def __init__(
+        self, chains: Iterator[Chain], crew: Workers, stop: Callable[[], bool], ended: Callable[[Chain, int], None]
+    ) -> None:
+        self._chains = chains
+        self._crew = crew
+        self._stop = stop
+        self._ended = ended
+        self._under_way: deque[Chain] = deque()
+        self._more = True
+        self._failed: str | None = None
+
+    def results(self) -> Iterator[StepResult]:
+        while True:
+            while self._crew.free and self._failed is None and not self._stop() and self._begin():
+                pass
+            yield from self._given_out()
+            if not self._crew.busy:
+                if self._stop() or self._failed is not None or not self._under_way:
+                    break
+                continue
+            chain, place, results, error = self._crew.wait()
+            if error is not None:
+                raise error
+            chain.end(place, results)
+            self._ended(chain, place)
+            failed = next((r.id for r in results if r.status == "failed"), None)
+            if failed is not None and chain.session.fail_fast:
+                self._failed = self._failed or failed
+        yield from self._left_over()
+
+    def _begin(self) -> bool:
+        """Begin one step, the earliest that may; whether there was one."""
+        for number, chain in enumerate(self._under_way):
+            held: list[int] = []
+            begun = False
+            while chain.ready and not begun:
+                place = heappop(chain.ready)
+                names = chain.order.shared[place]
+                if names and any(earlier.gives(names) for earlier in _first(self._under_way, number)):
+                    held.append(place)
+                    continue
+                chain.session.begin(place)
+                self._crew.take(chain, place)
+                begun = True
+            for place in held:
+                heappush(chain.ready, place)
+            if begun:
+                return True
+        if self._more and len(self._under_way) < self._crew.count * _AHEAD:
+            found = next(self._chains, None)
+            if found is not None:
+                self._under_way.append(found)
+                return True
+            self._more = False
+        return False
+
+    def _given_out(self) -> Iterator[StepResult]:
+        """The results whose turn it is."""
+        while self._under_way:
+            chain = self._under_way[0]
+            while chain.next in chain.ended:
+                yield from chain.ended.pop(chain.next)
+                chain.next += 1
+            if not chain.whole:
+                return
+            self._under_way.popleft()
+            chain.done()
+
+    def _left_over(self) -> Iterator[StepResult]:
+        """What ran though something before it had not; with --fail-fast also what has not run."""
+        for chain in self._under_way:
+            for place, step in enumerate(chain.session.plan.steps):
+                if place < chain.next:
+                    continue
+                if place in chain.ended:
+                    yield from chain.ended.pop(place)
+                elif self._failed is not None:
+                    yield chain.session.left_out(step, self._failed)
+
+
+def _first(chains: deque[Chain], count: int) -> Iterator[Chain]:
+    for number, chain in enumerate(chains):
+        if number == count:
+            return
+        yield chain
