@@ -111,29 +111,24 @@ class Workers:
             self.done.put((chain, place, results, error))
 
 
-def run(
-    chains: Iterator[Chain], workers: int, stop: Callable[[], bool], ended: Callable[[Chain, int], None]
-) -> Iterator[StepResult]:
+def run(chains: Iterator[Chain], workers: int, stop: Callable[[], bool]) -> Iterator[StepResult]:
     """Run them all, `workers` requests at once. `chains` is asked for the next one when there is room for it.
 
-    `ended` hears of each step that has ended, at once. `stop` is asked before each step begins: what runs then ends, and its
+    `stop` is asked before each step begins: what runs then ends, and its
     results are the last. After a failure with --fail-fast nothing begins; what is left of the chains under way is skipped.
     """
     crew = Workers(workers)
     try:
-        yield from _Run(chains, crew, stop, ended).results()
+        yield from _Run(chains, crew, stop).results()
     finally:
         crew.close()
 
 
 class _Run:
-    def __init__(
-        self, chains: Iterator[Chain], crew: Workers, stop: Callable[[], bool], ended: Callable[[Chain, int], None]
-    ) -> None:
+    def __init__(self, chains: Iterator[Chain], crew: Workers, stop: Callable[[], bool]) -> None:
         self._chains = chains
         self._crew = crew
         self._stop = stop
-        self._ended = ended
         self._under_way: deque[Chain] = deque()
         self._more = True
         self._failed: str | None = None
@@ -151,7 +146,7 @@ class _Run:
             if error is not None:
                 raise error
             chain.end(place, results)
-            self._ended(chain, place)
+            chain.session.end(place)
             failed = next((r.id for r in results if r.status == "failed"), None)
             if failed is not None and chain.session.fail_fast:
                 self._failed = self._failed or failed

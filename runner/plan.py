@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from runner import graph
+from runner import graph, selection
 from runner.collection import Collection, RequestSpec
 from runner.environment import Environment
-from runner.errors import InputError, Location, Problem, Source, did_you_mean
+from runner.errors import InputError
 from runner.graph import Dependency, Graph
 from runner.lookup import STALE_WITHIN, expires_within
 from runner.quantities import show_seconds
 from runner.records import record
 from runner.scope import Scope
+from runner.selection import ALL, Selection
 from runner.template import Template
 from runner.values import MISSING, Value
 
@@ -52,27 +52,31 @@ def make(
     collection: Collection,
     environment: Environment | None,
     scope: Scope,
-    wanted: Sequence[str] = (),
+    wanted: Selection = ALL,
     *,
-    alone: bool = False,
+    empty: bool = False,
 ) -> Plan:
-    """The plan for the requests that `wanted` selects (ids, folders or globs; none: all).
+    """The plan for the requests that are selected.
 
-    Raises InputError for a cycle, for a pattern that selects nothing, and when nothing is left to run.
+    Raises InputError for a cycle; unless `empty` is allowed, for a selection that cannot be met, and when nothing is left.
     """
+    if not empty:
+        unmet = selection.unknown((collection,), wanted)
+        if unmet:
+            raise InputError(unmet)
     shared = environment.all_variables() if environment else {}
     dependencies = graph.dependencies(collection.requests, shared)
     order = graph.in_order(collection, dependencies)
-    if wanted:
-        because = dict.fromkeys(select(collection, wanted), "asked for")
-        if not alone:
-            _add_needed(because, collection, dependencies, scope)
+    barred = {request.id for request in collection if not set(wanted.skip_tags).isdisjoint(request.tags)}
+    because: dict[str, str]
+    if wanted.is_all:
+        because = {request.id: "" for request in order if "never" not in request.tags and request.id not in barred}
     else:
-        because = {request.id: "" for request in order if "never" not in request.tags}
-    if not because:
-        raise InputError(
-            Problem("the collection has no request to run", None, "name one that is tagged `never` with -r")
-        )
+        because = dict.fromkeys(selection.select(collection, wanted), "asked for")
+        if not wanted.alone:
+            _add_needed(because, collection, dependencies, scope, barred)
+    if not because and not empty:
+        raise InputError(selection.nothing((collection,), wanted))
     steps: list[Step] = []
     changing: set[str] = set()
     for request in order:
@@ -85,39 +89,9 @@ def make(
     return Plan(collection, environment, tuple(steps), dependencies)
 
 
-def select(collection: Collection, wanted: Sequence[str]) -> list[str]:
-    """The ids that the patterns of `-r` select, in file order: an id, a folder, or a glob whose `*` also crosses `/`.
-
-    A request tagged `never` is selected by its own id alone. Raises InputError for every pattern that selects nothing.
-    """
-    chosen: set[str] = set()
-    problems: list[Problem] = []
-    for pattern in wanted:
-        found = {
-            request.id
-            for request in collection
-            if request.id == pattern
-            or (
-                "never" not in request.tags
-                and (request.id.startswith(pattern.rstrip("/") + "/") or fnmatchcase(request.id, pattern))
-            )
-        }
-        if not found:
-            known = [request.id for request in collection]
-            hint = did_you_mean(
-                pattern, known, f"it holds: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
-            )
-            place = Location(Source(f"-r {pattern}", ""), 1, 1)
-            problems.append(
-                Problem(f"no request of {collection.path.name} is called `{place.source.name[3:]}`", None, hint)
-            )
-        chosen |= found
-    if problems:
-        raise InputError(problems)
-    return [request.id for request in collection if request.id in chosen]
-
-
-def _add_needed(because: dict[str, str], collection: Collection, dependencies: Graph, scope: Scope) -> None:
+def _add_needed(
+    because: dict[str, str], collection: Collection, dependencies: Graph, scope: Scope, barred: set[str]
+) -> None:
     """Add to `because` what the requests in it need: those that capture what has no value yet, or a stale one."""
     pending = list(because)
     while pending:
@@ -127,7 +101,7 @@ def _add_needed(because: dict[str, str], collection: Collection, dependencies: G
         view = scope.at(request)
         for dependency in dependencies[request.id]:
             name = dependency.variable
-            if dependency.id in because or (name is not None and not lacking(name, view)):
+            if dependency.id in because or dependency.id in barred or (name is not None and not lacking(name, view)):
                 continue
             because[dependency.id] = f"{request.id} needs {name}" if name else f"{request.id} needs it"
             pending.append(dependency.id)

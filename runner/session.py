@@ -43,10 +43,11 @@ class Ports:
 
     `send` raises NetworkError or PolicyError; `allow` raises PolicyError when a call's secrets may not go to its host; `keep`
     writes captured values durably before it returns; `sleep` raises Cancelled when the person stops the run meanwhile;
-    `started` hears of each request before it is sent. `credentials` gives what signs a request; it tells of the token
-    requests that it makes on the way, each as a step of its own. `alone` keeps other processes from asking for the same
-    tokens as a request that captures a provider's, after it took over what they have captured; it gives what opens the
-    journal for the answer, or None for any other request. `redactor` knows every secret that was sent or captured.
+    `started` and `stopped` hear of each request (and for which data row) before it is sent, and when it has ended.
+    `credentials` gives what signs a request; it tells of the token requests that it makes on the way, each as a step of its
+    own. `alone` keeps other processes from asking for the same tokens as a request that captures a provider's, after it took
+    over what they have captured; it gives what opens the journal for the answer, or None for any other request. `redactor`
+    knows every secret that was sent or captured.
     """
 
     send: Callable[[Call], Response]
@@ -54,7 +55,8 @@ class Ports:
     keep: Callable[[Mapping[str, Captured]], None]
     sleep: Callable[[float], None]
     now: Callable[[], float]
-    started: Callable[[Step, int, int], None]
+    started: Callable[[Step, int | None], None]
+    stopped: Callable[[Step, int | None], None]
     credentials: Callable[[AuthSpec, Scope, Callable[[StepResult], None]], Auth]
     alone: Callable[[RequestSpec], AbstractContextManager[Callable[[], Journal] | None]]
     redactor: Redactor = field(default_factory=Redactor)
@@ -111,10 +113,15 @@ class Session:
                 yield result
                 if result.status == "failed" and self.fail_fast:
                     stopped_by = result.id
+            self.end(index)
 
     def begin(self, place: int) -> None:
         """Tell that the step at `place` begins."""
-        self.ports.started(self.plan.steps[place], place, len(self.plan.steps))
+        self.ports.started(self.plan.steps[place], self.row)
+
+    def end(self, place: int) -> None:
+        """Tell that the step at `place` has ended."""
+        self.ports.stopped(self.plan.steps[place], self.row)
 
     def left_out(self, step: Step, stopped_by: str) -> StepResult:
         """The result of a step that --fail-fast keeps from being run."""

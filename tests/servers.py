@@ -154,7 +154,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
 
         def on_slow(self, _: list[str], query: dict[str, str], __: bytes) -> None:
             time.sleep(float(query["seconds"]))
-            self.send_json(200, {})
+            self.send_json(200, {"method": self.command})
 
         def on_drip(self, _: list[str], query: dict[str, str], __: bytes) -> None:
             count = int(float(query["seconds"]) / 0.05)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.commands import Done, write, zrun
+from tests.commands import Done, environment, write, zrun
 from tests.servers import Server, raw_server
 
 
@@ -241,30 +246,68 @@ requests:
 
 
 def test_interruption_ends_with_130_and_a_summary(tmp_path: Path, server: Server) -> None:
-    import signal
-    import subprocess
-    import sys
-    import time
-
-    from tests.commands import environment
-
     write(tmp_path, c=f"requests:\n  a: {{get: {server.url}/status/200}}\n  b: {{get: {server.url}/slow?seconds=20}}\n")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runner", "c.yaml"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(tmp_path, "c.yaml")
     deadline = time.monotonic() + 20
     while len(server.seen) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):  # it waits for what runs
+        process.wait(timeout=1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "1 request" in out
     assert "Traceback" not in err
+
+
+def test_interrupted_once_a_run_finishes_the_request_that_runs(tmp_path: Path, server: Server) -> None:
+    text = f"""\
+requests:
+  a: {{get: {server.url}/status/200}}
+  b: {{get: "{server.url}/slow?seconds=3"}}
+  c: {{get: {server.url}/status/200}}
+"""
+    process = started(write(tmp_path, c=text), "c.yaml", "--format", "json")
+    deadline = time.monotonic() + 20
+    while len(server.seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    document = json.loads(out)
+    assert {step["id"]: step["status"] for step in document["steps"]} == {"a": "passed", "b": "passed"}
+    assert document["interrupted"] is True
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    "waits", ["delay: 20s", "until: {status: 404, every: 20s}", "retry: {times: 2, on: [200], delay: 20s}"]
+)
+def test_interrupted_a_run_does_not_wait_for_what_it_would_only_do_later(
+    tmp_path: Path, server: Server, waits: str
+) -> None:
+    text = f"requests:\n  a: {{get: {server.url}/status/200}}\n  b: {{get: {server.url}/status/200, {waits}}}\n"
+    process = started(write(tmp_path, c=text), "c.yaml", "--format", "json")
+    deadline = time.monotonic() + 20
+    while len(server.seen) < 1 + (not waits.startswith("delay")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert [step["status"] for step in json.loads(out)["steps"]] in (["passed", "failed"], ["passed"])
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`zrun ARGUMENTS` as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "runner", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 HOSTILE = {

@@ -14,7 +14,7 @@ import pytest
 from runner.errors import Location, NetworkError, Problem, Source
 from runner.exchange import Call, Exchange, Headers, Hop, Part, Response
 from runner.judgement import CheckResult
-from runner.reporters import Redact, Reporter, terminal, text, wire
+from runner.reporters import Begun, Redact, Reporter, terminal, text, wire
 from runner.reporters.json_report import Json
 from runner.reporters.text import NORMAL, QUIET, VERBOSE, WIRE, Text
 from runner.results import CaptureResult, Ran, RunResult, StepResult, Tally
@@ -607,7 +607,7 @@ def test_the_document_is_printed_once_and_alone() -> None:
     raw = io.BytesIO()
     reporter: Reporter = Json(io.TextIOWrapper(raw, encoding="ascii"), plain)
     step = passed("straße 日本 \ud800")
-    reporter.started("one", "one", 0, 1)
+    reporter.started(Begun("one", "one", 1, 1))
     reporter.progress("one", 1, None)
     reporter.finished(step)
     assert raw.getvalue() == b""

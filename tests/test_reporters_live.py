@@ -17,7 +17,7 @@ from typing import TextIO
 import pytest
 
 from runner.errors import Location, Source
-from runner.reporters import Reporter
+from runner.reporters import Begun, Reporter
 from runner.reporters.live import Live
 from runner.reporters.text import Text
 from runner.results import Ran, RunResult, StepResult, Tally
@@ -78,7 +78,7 @@ def without_codes(drawn: str) -> str:
 
 def test_a_slow_request_is_seen_and_its_line_cleared_before_the_result(screen: Screen) -> None:
     with on(screen) as live:
-        live.started("leads/create", "leads/create", 2, 9)
+        live.started(Begun("leads/create", "leads/create", 3, 9))
         assert re.search(r"3 of 9 +\d+ ms  leads/create", without_codes(screen.read(until="leads/create")))
         live.finished(STEP)
         live.ended(RUN)
@@ -92,7 +92,7 @@ def test_a_slow_request_is_seen_and_its_line_cleared_before_the_result(screen: S
 
 def test_a_download_tells_how_far_it_is(screen: Screen) -> None:
     with on(screen) as live:
-        live.started("export", "export", 0, 1)
+        live.started(Begun("export", "export", 1, 1))
         live.progress("out.csv", 1_500_000, 3_000_000)
         assert "out.csv 1.5 MB of 3.0 MB" in screen.read(until="3.0 MB")
         live.progress("out.csv", 2_500_000, None)
@@ -101,7 +101,7 @@ def test_a_download_tells_how_far_it_is(screen: Screen) -> None:
 
 def test_a_hostile_title_stays_on_one_line_within_the_screen(screen: Screen) -> None:
     with on(screen) as live:
-        live.started("x", "made-up-secret \x1b[2J\n[bold red]" + "wide日本" * 40, 0, 1)
+        live.started(Begun("x", "made-up-secret \x1b[2J\n[bold red]" + "wide日本" * 40, 1, 1))
         drawn = screen.read(until="wide")
     assert "\\x1b[2J\\n[bold red]wide" in drawn
     assert "<<s>>" in drawn
@@ -113,7 +113,7 @@ def test_a_hostile_title_stays_on_one_line_within_the_screen(screen: Screen) -> 
 def test_the_cursor_is_back_when_a_run_breaks_off(screen: Screen) -> None:
     def break_off() -> None:
         with on(screen) as live:
-            live.started("x", "the one that hangs", 0, 1)
+            live.started(Begun("x", "the one that hangs", 1, 1))
             screen.read(until="the one that hangs")
             raise KeyboardInterrupt
 
@@ -127,8 +127,9 @@ def test_many_requests_in_a_row_leave_nothing_behind(screen: Screen) -> None:
     out = io.StringIO()
     with Live(Text(out, mask), screen.stream, mask, patience=0.0) as live:
         for index in range(50):
-            live.started("x", f"request-{index}", index, 50)
+            live.started(Begun("x", f"request-{index}", index + 1, 50))
             screen.read()
+            live.stopped(Begun("x", f"request-{index}", index + 1, 50))
             live.finished(STEP)
         live.ended(RUN)
     drawn = screen.read()
@@ -138,7 +139,7 @@ def test_many_requests_in_a_row_leave_nothing_behind(screen: Screen) -> None:
 
 def test_a_timer_that_comes_late_for_its_request_draws_nothing(screen: Screen) -> None:
     with on(screen, patience=60) as live:
-        live.started("next", "next", 1, 2)
+        live.started(Begun("next", "next", 2, 2))
         live._draw()  # as the timer of the request before does when loading rich took it long
         live.finished(STEP)
     assert "next" not in screen.read(until="leads/create\r\n")
@@ -148,12 +149,13 @@ def test_rich_is_not_loaded_while_nobody_waits() -> None:
     code = """
 import sys
 from runner.errors import Location, Source
+from runner.reporters import Begun
 from runner.reporters.live import Live
 from runner.reporters.text import Text
 from runner.results import Ran, RunResult, StepResult, Tally
 step = StepResult("a", "a", "passed", Location(Source("x"), 1, 1), 0.0)
 with Live(Text(sys.stdout, str), sys.stderr, str, patience=60) as live:
-    live.started("a", "a", 0, 1)
+    live.started(Begun("a", "a", 1, 1))
     live.finished(step)
     live.ended(RunResult((Ran("x", "x.yaml"),), None, Tally({step.status: 1}), 0.0, 0.0))
 print([name for name in sys.modules if name.partition(".")[0] in ("rich", "httpx", "jinja2", "yaml")])

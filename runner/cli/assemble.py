@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner import graph, policy, preflight
@@ -67,6 +67,7 @@ class Assembly:
     redactor: Redactor
     given: Given
     _stack: ExitStack
+    running: Running | None = None
 
     def now(self) -> float:
         """Seconds since the epoch, by the clock of the run."""
@@ -81,24 +82,56 @@ class Assembly:
 
         data = environment.root / ".zrun" / "sandbox" / f"{environment.sandbox}.sqlite"
         running: Running = self._stack.enter_context(sandbox.start(data, clock_offset=self.given.ahead))
+        self.use(running)
+
+    def use(self, running: Running) -> None:
+        """Take addresses and credentials of a sandbox that runs."""
+        assert self.environment is not None, "an environment names it"
+        self.running = running
         self.sources.given = {"accounts-domain": running.accounts_domain, "api-domain": running.api_domain}
         self.vault.use(running)
-        addresses = [running.accounts_domain, running.api_domain, *_vouched(environment)]
-        self.policy = _policy(environment, self.collection, addresses, self.redactor)
+        addresses = [running.accounts_domain, running.api_domain, *_vouched(self.environment)]
+        self.policy = _policy(self.environment, self.collection, addresses, self.redactor)
+
+    def beside(self, collection: Collection) -> Assembly:
+        """The same for another collection of the run. What each captures for the run alone, the other does not see."""
+        outside, refused = _outside(collection, self.environment, self.given, ())
+        if refused:
+            raise InputError(refused)
+        self.redactor.add_all(secret for secret, _ in outside.values())
+        own = replace(self.sources, outside=outside, captured_by=graph.captures_of(collection.requests))
+        return replace(
+            self,
+            collection=collection,
+            sources=own,
+            scope=Scope(own, (collection.variables,)),
+            policy=_policy(self.environment, collection, _vouched(self.environment), self.redactor),
+        )
 
 
 @contextmanager
 def begun(path: Path, given: Given, elsewhere: Iterable[str] = (), *, look_only: bool = False) -> Iterator[Assembly]:
-    """Read the files at `path` and of the environments; gather values. Raises InputError with every mistake in them.
+    """As `all_begun`, of one collection."""
+    with all_begun((path,), given, elsewhere, look_only=look_only) as assemblies:
+        yield assemblies[0]
+
+
+@contextmanager
+def all_begun(
+    paths: Sequence[Path], given: Given, elsewhere: Iterable[str] = (), *, look_only: bool = False
+) -> Iterator[list[Assembly]]:
+    """Read the files at `paths` and of the environments; gather values. Raises InputError with every mistake in them.
 
     `elsewhere` are names that count as known though no environment is given. With `look_only`, for what sends nothing,
     no command runs for a secret and no keyring opens: stand-ins are in their places.
     """
-    collection, environment, mistakes = read(path, given)
-    with _assembled(collection, environment, given, elsewhere, mistakes, look_only=look_only) as assembly:
+    collections, environment, mistakes = read(paths, given)
+    with _assembled(collections[0], environment, given, elsewhere, mistakes, look_only=look_only) as first:
+        assemblies = [first, *map(first.beside, collections[1:])]
         if mistakes:
-            raise InputError([*mistakes, *preflight.static(collection, environment, assembly.scope, elsewhere)])
-        yield assembly
+            found = [preflight.static(one.collection, environment, one.scope, elsewhere) for one in assemblies]
+            raise InputError([*mistakes, *(problem for problems in found for problem in problems)])
+        yield assemblies
 
 
 @contextmanager
@@ -243,33 +276,34 @@ def _secret_files(environment: Environment) -> Iterator[Path]:
     yield from (path for path in (tls.client_key, tls.client_cert) if path is not None)
 
 
-def read(path: Path, given: Given) -> tuple[Collection, Environment | None, list[Problem]]:
-    """The collection and the environment, and the mistakes in parts of the collection, beside which more can be found.
+def read(paths: Sequence[Path], given: Given) -> tuple[list[Collection], Environment | None, list[Problem]]:
+    """The collections and the environment, and the mistakes in parts of a collection, beside which more can be found.
 
-    Raises InputError with the mistakes of both when one of them could not be read at all.
+    Raises InputError with the mistakes of all when one of them could not be read at all.
     """
     problems: list[Problem] = []
-    collection: Collection | None = None
+    collections: list[Collection] = []
     environment: Environment | None = None
-    partly = False
-    unreadable: list[Problem] = []
+    whole = True
     if given.environments:
         try:
-            environment = reader.read_environment(given.environments, path.parent)
+            environment = reader.read_environment(given.environments, paths[0].parent)
         except InputError as error:
-            unreadable.extend(error.problems)
+            whole = False
+            problems.extend(error.problems)
     closed = [Path(one.location.source.name) for one in given.secrets]  # the file of --secrets-file
     closed += _secret_files(environment) if environment else ()
-    try:
-        collection = reader.read_collection(path, Project(root_of(path), given.allowed, tuple(closed)))
-    except reader.PartlyRead as error:
-        collection, partly = error.collection, True
-        problems.extend(error.problems)
-    except InputError as error:
-        problems.extend(error.problems)
-    if unreadable:
-        partly = False
-        problems.extend(unreadable)
-    if collection is None or (problems and not partly):
+    told: list[Problem] = []
+    for path in paths:
+        try:
+            collections.append(reader.read_collection(path, Project(root_of(path), given.allowed, tuple(closed))))
+        except reader.PartlyRead as error:
+            collections.append(error.collection)
+            told.extend(error.problems)
+        except InputError as error:
+            whole = False
+            told.extend(error.problems)
+    problems = [*told, *problems]
+    if not whole:
         raise InputError(problems)
-    return collection, environment, problems
+    return collections, environment, problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,11 @@ from typing import NoReturn
 
 from runner.errors import InputError, Problem, did_you_mean
 from runner.quantities import seconds
+from runner.selection import ALL, Selection
 from runner.values import Value
+
+# A line by which a file is taken for a collection, among others in a folder.
+_COLLECTION = re.compile(r"^(requests|include|\"requests\"|'requests')\s*:", re.MULTILINE)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,8 +106,18 @@ def read_reach(written: Sequence[str]) -> tuple[Path, ...]:
     return tuple(folders)
 
 
+def add_collections(parser: argparse.ArgumentParser) -> None:
+    """COLLECTION, one or several."""
+    parser.add_argument(
+        "collections",
+        metavar="COLLECTION",
+        nargs="+",
+        help="a file, with or without .yaml; collections/ is searched; a folder stands for the collections in it",
+    )
+
+
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """-r and --alone: which requests."""
+    """-r, --tag and their like: which requests."""
     parser.add_argument(
         "-r",
         "--request",
@@ -112,7 +127,36 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         metavar="ID|GLOB",
         help="run these requests (an id, a folder, a glob) and, first, just what they need; may be repeated",
     )
-    parser.add_argument("--alone", action="store_true", help="with -r: nothing but the named requests")
+    parser.add_argument(
+        "-t",
+        "--tag",
+        dest="tags",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="those that have this tag (and what they need); several: one of them",
+    )
+    parser.add_argument(
+        "--skip-tag", dest="skip_tags", action="append", default=[], metavar="TAG", help="none that has this tag"
+    )
+    parser.add_argument("--from", dest="first", metavar="ID", help="begin with this one, and what the rest needs")
+    parser.add_argument("--alone", action="store_true", help="nothing but what was selected: not what it needs")
+
+
+def read_selection(chosen: argparse.Namespace) -> Selection:
+    """What the options of add_selection say. Raises InputError."""
+    asked = chosen.requests or chosen.tags or chosen.skip_tags or chosen.first or chosen.alone
+    return (
+        ALL
+        if not asked
+        else Selection(
+            tuple(chosen.requests),
+            tuple(tag for word in chosen.tags for tag in word.split(",")),
+            tuple(tag for word in chosen.skip_tags for tag in word.split(",")),
+            chosen.first,
+            alone=chosen.alone,
+        )
+    )
 
 
 def add_clock(parser: argparse.ArgumentParser) -> None:
@@ -191,6 +235,38 @@ def collection_path(written: str) -> Path:
     raise InputError(
         Problem(f"there is no collection {written}", None, did_you_mean(written, near, _what_there_is(near)))
     )
+
+
+def collection_paths(written: Sequence[str]) -> list[Path]:
+    """The files of several arguments, each once: a folder stands for those in it that look like collections.
+
+    Raises InputError with a problem for each that names none.
+    """
+    found: list[Path] = []
+    problems: list[Problem] = []
+    for word in written:
+        try:
+            found += _in_folder(Path(word)) if Path(word).is_dir() else [collection_path(word)]
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return list({path.resolve(): path for path in found}.values())
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """The collections below `folder`, by name: YAML files that have `requests` or `include` at the left margin."""
+    files = sorted(path for pattern in ("*.yaml", "*.yml") for path in folder.rglob(pattern))
+    usual = [
+        path
+        for path in files
+        if not any(part.startswith(".") or part == "environments" for part in path.relative_to(folder).parts)
+        and path.parent.resolve().name != "environments"
+        and _COLLECTION.search(path.read_text("utf-8-sig", "replace"))
+    ]
+    if not usual:
+        raise InputError(Problem(f"there is no collection in {folder}", None, "name a file, or another folder"))
+    return usual
 
 
 def _what_there_is(near: list[str]) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runner.auth.oauth2.outside import Outside, Prover
     from runner.auth.oauth2.provider import Metadata, Provider
     from runner.files.refresh_tokens import RefreshTokens
+    from runner.pace import Pace
     from runner.reach import Tokens
 
 Send = Callable[[Call], Response]
@@ -38,10 +39,11 @@ def network(
     assembly: Assembly,
     progress: Callable[[str, int, int | None], None] | None = None,
     timeout: float | None = None,
+    pace: Pace | None = None,
 ) -> Iterator[Send]:
     """What sends a call and gives its response. Each secret in it is known to the redactor before it leaves.
 
-    `timeout` is over what files say; `progress` hears of bodies that are saved to files.
+    `timeout` is over what files say; `progress` hears of bodies that are saved to files; `pace` keeps all requests to a rate.
     """
     from runner.transport import Transport  # late: it loads the HTTP library, and a run with a mistake never gets here
 
@@ -52,7 +54,8 @@ def network(
             call = replace(call, timeout=timeout)
         for secret in call.secrets:
             assembly.redactor.add(secret)
-        response = transport.send(call)
+        with pace.turn() if pace else nullcontext():
+            response = transport.send(call)
         _learn_tokens(assembly, response)
         return response
 

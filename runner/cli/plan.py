@@ -42,9 +42,7 @@ def main(arguments: list[str]) -> int:
         options.read_reach(chosen.allowed),
     )
     with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
-        planned = plan.make(
-            assembly.collection, assembly.environment, assembly.scope, chosen.requests, alone=chosen.alone
-        )
+        planned = plan.make(assembly.collection, assembly.environment, assembly.scope, options.read_selection(chosen))
         prepare(assembly, planned, chosen.color, looking=True)
         if chosen.format == "json":
             text = json.dumps(_document(planned, assembly), indent=2, ensure_ascii=False)

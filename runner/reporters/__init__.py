@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from runner.records import record
 from runner.results import RunResult, StepResult
 
 
@@ -21,10 +22,30 @@ def unmasked(text: str, length: int | None = None, /) -> str:
     return text[:length]
 
 
-class Reporter(Protocol):
-    """Told of a run while it goes on. `index` counts from 0; `total` is how many requests the plan has."""
+@record
+class Begun:
+    """A request that has its turn: `number` counts them from 1; `total` is how many the run has (None: not known).
 
-    def started(self, step_id: str, title: str, index: int, total: int) -> None: ...
+    `row` is the row of data that it is for (None: there are none).
+    """
+
+    id: str
+    title: str
+    number: int
+    total: int | None
+    row: int | None = None
+
+
+class Reporter(Protocol):
+    """Told of a run while it goes on.
+
+    `started` and `stopped` come when they happen, several at once where requests run at once; `finished` in the order of the
+    files. All are called from one thread; `progress` from any.
+    """
+
+    def started(self, begun: Begun) -> None: ...
+
+    def stopped(self, begun: Begun) -> None: ...
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """`done` bytes of a download have come, of `total` where the server tells it."""

@@ -9,7 +9,7 @@ from typing import Any, TextIO, TypeAlias
 from runner.errors import Location, Problem
 from runner.exchange import Exchange
 from runner.judgement import CheckResult
-from runner.reporters import Redact, wire
+from runner.reporters import Begun, Redact, wire
 from runner.results import CaptureResult, RunResult, StepResult
 
 VERSION = 1
@@ -25,8 +25,11 @@ class Json:
         self._redact = redact
         self._steps: list[Object] = []
 
-    def started(self, step_id: str, title: str, index: int, total: int) -> None:
+    def started(self, begun: Begun) -> None:
         """Nothing: there is one document, at the end."""
+
+    def stopped(self, begun: Begun) -> None:
+        """Nothing."""
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """Nothing."""

@@ -1,4 +1,4 @@
-"""A line on the terminal that tells which request runs, and for how long: shown only while one takes its time."""
+"""A line on the terminal that tells which requests run, and for how long: shown only while one takes its time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from threading import Lock, Timer, current_thread
 from typing import TYPE_CHECKING, TextIO
 
 from runner.quantities import show_seconds, show_size
-from runner.reporters import Redact, Reporter
+from runner.reporters import Begun, Redact, Reporter
 from runner.reporters.terminal import ASCII, marks_for, printable
 from runner.results import RunResult, StepResult
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Seconds. A request that ends sooner is seen by its result; a line that flashes up disturbs, and loading rich costs time.
 PATIENCE = 0.4
+# A run that takes longer tells how long it will take.
+LONG = 5.0
 
 
 class Live:
@@ -37,10 +39,10 @@ class Live:
         self._lock = Lock()
         self._timer: Timer | None = None
         self._drawing: Drawing | None = None
-        self._place = ""
-        self._title = ""
+        self._running: dict[tuple[str, int | None], tuple[Begun, float]] = {}
         self._bytes = ""
-        self._began = 0.0
+        self._ended = 0
+        self._since = time.monotonic()
 
     def __enter__(self) -> Live:
         return self
@@ -50,16 +52,19 @@ class Live:
     ) -> None:
         self._clear()
 
-    def started(self, step_id: str, title: str, index: int, total: int) -> None:
-        self._inner.started(step_id, title, index, total)
-        self._clear()
+    def started(self, begun: Begun) -> None:
+        self._inner.started(begun)
         with self._lock:
-            self._place = f"{index + 1} of {total}"
-            self._title = printable(self._redact(title))
-            self._began = time.monotonic()
-            self._timer = Timer(self._patience, self._draw)
-            self._timer.daemon = True
-            self._timer.start()
+            self._running[begun.id, begun.row] = (begun, time.monotonic())
+            self._arm()
+
+    def stopped(self, begun: Begun) -> None:
+        self._inner.stopped(begun)
+        with self._lock:
+            self._running.pop((begun.id, begun.row), None)
+            self._ended += 1
+        if not self._running:
+            self._clear()
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         self._inner.progress(label, done, total)
@@ -69,10 +74,20 @@ class Live:
     def finished(self, step: StepResult) -> None:
         self._clear()
         self._inner.finished(step)
+        with self._lock:
+            if self._running.keys() - {(step.id, step.row)}:
+                self._arm()
 
     def ended(self, run: RunResult) -> None:
         self._clear()
         self._inner.ended(run)
+
+    def _arm(self) -> None:
+        """Draw, if nothing has ended in the meantime. The lock is held."""
+        if self._timer is None:
+            self._timer = Timer(self._patience, self._draw)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _draw(self) -> None:
         """Begin to draw; rich asks for the line ten times a second from then on. Runs in the timer's thread."""
@@ -105,8 +120,25 @@ class Live:
             self._drawing.start()
 
     def _line(self) -> str:
-        # What may be long comes last: the line is cut at its end.
-        return f"{self._place} {show_seconds(time.monotonic() - self._began):>8}  {self._title}{self._bytes}"
+        """How far the run is, and what runs. What may be long comes last: the line is cut at its end."""
+        now = time.monotonic()
+        running = list(self._running.values())
+        if not running:
+            return ""
+        last, _ = running[-1]
+        began = min(at for _, at in running)
+        place = f"{last.number} of {last.total}" if last.total else f"{last.number}"
+        titles = ", ".join(printable(self._redact(begun.title)) for begun, _ in running)
+        if len(running) > 1:
+            titles = f"{len(running)} at once: {titles}"
+        return f"{place} {show_seconds(now - began):>8}{self._left(last.total, now)}  {titles}{self._bytes}"
+
+    def _left(self, total: int | None, now: float) -> str:
+        """The time that is left, by what it took so far; told of long runs alone."""
+        took = now - self._since
+        if not total or took < LONG or not self._ended or total <= self._ended:
+            return ""
+        return f"  {show_seconds(took / self._ended * (total - self._ended))} left"
 
     def _clear(self) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ from runner.errors import Problem
 from runner.exchange import Exchange
 from runner.judgement import CheckResult
 from runner.quantities import show_seconds, show_size
-from runner.reporters import Redact, wire
+from runner.reporters import Begun, Redact, wire
 from runner.reporters.terminal import fit, marks_for, paint, printable
 from runner.results import CaptureResult, RunResult, Status, StepResult
 
@@ -51,8 +51,11 @@ class Text:
         self._marks = marks_for(stream)
         self._written = False
 
-    def started(self, step_id: str, title: str, index: int, total: int) -> None:
+    def started(self, begun: Begun) -> None:
         """Nothing: a request gets its line when it has ended."""
+
+    def stopped(self, begun: Begun) -> None:
+        """Nothing."""
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """Nothing."""

@@ -33,6 +33,8 @@ from runner.transport.failures import errors_of
 from runner.transport.library import httpx
 
 CHUNK = 1 << 16
+# More than so many data rows are never under way at once.
+_MOST_JARS = 4096
 # A body that unpacks to more than this many bytes, and this many times its size, is a trap (DEFLATE reaches 1032).
 _TRAP_SIZE, _TRAP_RATIO = 100_000_000, 200
 _DEFAULTS = (("User-Agent", f"zrun/{__version__}"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
@@ -184,12 +186,13 @@ class Transport:
             raise InputError(Problem("the host of the address can be read in two ways", call.location, "mend the URL"))
 
     def _jar(self, call: Call) -> httpx.Cookies:
+        """The cookies for `call`; those of long ago, of data rows that have been run, are dropped."""
         found = self._jars.get(call.jar)
-        return self._jars.setdefault(call.jar, httpx.Cookies(jar(self._trusts))) if found is None else found
-
-    def forget(self, whose: int) -> None:
-        """Drop the cookies of a data row that has been run."""
-        self._jars.pop(whose, None)
+        if found is None:
+            found = self._jars.setdefault(call.jar, httpx.Cookies(jar(self._trusts)))
+            if len(self._jars) > _MOST_JARS:
+                self._jars.pop(next(iter(self._jars)), None)
+        return found
 
     def _add_cookies(self, request: httpx.Request, kept_cookies: httpx.Cookies) -> None:
         """Send the cookies of the run, beside those that the call writes itself: of one name, the call's."""

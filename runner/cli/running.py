@@ -1,0 +1,107 @@
+"""From plans that are ready to results: sessions are made one after the other, and run singly or several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from runner.errors import InputError, Problem
+from runner.plan import Plan
+from runner.records import record
+from runner.results import StepResult
+from runner.scope import Scope
+from runner.session import Ports, Session, Shared
+from runner.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.parallel import Chain
+
+
+@record
+class Turn:
+    """One of several runs of a collection: its number, from 1, and the row of data that it is for (None: there is none)."""
+
+    number: int
+    values: Mapping[str, Value] | None = None
+
+    def layer(self) -> dict[str, Value]:
+        """The variables that the run has besides: each column, `row` with all of them, and `iteration`."""
+        if self.values is None:
+            return {"iteration": self.number}
+        return {**self.values, "row": dict(self.values), "iteration": self.number}
+
+
+@dataclass
+class Ready:
+    """A collection that can run. `turns`: once for each of them (None: once). `finished` hears of the end of each."""
+
+    plan: Plan
+    scope: Scope
+    ports: Ports
+    turns: Iterable[Turn] | None = None
+    finished: Callable[[Turn], None] = lambda _: None
+
+
+@dataclass
+class Run:
+    """A run of several collections. `problems` are those of the run itself, that ended it: a row that cannot be read."""
+
+    ready: list[Ready]
+    stop: Callable[[], bool]
+    fail_fast: bool = False
+    workers: int = 1
+    problems: list[Problem] = field(default_factory=list)
+    turns: int = 0  # that were run to their end
+
+    def results(self) -> Iterator[StepResult]:
+        """Each step as its turn comes, in the order of collections, rows and requests."""
+        if self.workers > 1:
+            from runner import parallel  # late: of runs with -j
+
+            yield from parallel.run(self._chains(), self.workers, self.stop)
+            return
+        for session, done in self._sessions():
+            failed = False
+            for result in session.run():
+                failed = failed or result.status == "failed"
+                yield result
+            if self.stop() or (failed and self.fail_fast):
+                return
+            done()
+
+    def _chains(self) -> Iterator[Chain]:
+        from runner import order  # late: of runs with -j
+        from runner.parallel import Chain  # late: of runs with -j
+
+        orders: dict[int, order.Order] = {}
+        for session, done in self._sessions():
+            found = orders.get(id(session.plan))
+            if found is None:
+                found = orders[id(session.plan)] = order.of(session.plan)
+            yield Chain(session, found, done)
+
+    def _sessions(self) -> Iterator[tuple[Session, Callable[[], None]]]:
+        """Each session, and who is to hear that it has ended."""
+        apart = len(self.ready) > 1
+        for one in self.ready:
+            shared = Shared(one.plan)
+            if one.turns is None:
+                scope = one.scope.apart() if apart else one.scope
+                yield Session(one.plan, scope, one.ports, shared, self.fail_fast, stop=self.stop), lambda: None
+                continue
+            try:
+                for turn in one.turns:
+                    scope = one.scope.apart(turn.layer())
+                    session = Session(one.plan, scope, one.ports, shared, self.fail_fast, turn.number, self.stop)
+                    yield session, self._turn_done(one, turn)
+            except InputError as error:
+                self.problems.extend(error.problems)
+                return
+
+    def _turn_done(self, ready: Ready, turn: Turn) -> Callable[[], None]:
+        def done() -> None:
+            self.turns += 1
+            ready.finished(turn)
+
+        return done
