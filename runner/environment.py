@@ -9,6 +9,7 @@ from typing import Literal
 
 from runner.collection import Variable, Variables
 from runner.errors import Location, Problem
+from runner.pace import Rate
 from runner.records import record
 from runner.tree import Tree
 
@@ -95,7 +96,7 @@ class Environment:
     `root` is the project's folder: the one whose `environments/` holds the file, else the file's own; private state
     is in `root/.zrun`. `overlay` holds the variables of the private `.local.yaml` files, over `variables`. `commands` are
     those of all its files, also where another file gave the secret another source. `state` is where captured secrets are
-    kept.
+    kept. `rate` and `concurrency` bound how many requests are sent in a time, and at once.
     """
 
     id: str
@@ -114,6 +115,8 @@ class Environment:
     proxy_location: Location | None = None
     state: Literal["file", "keyring"] = "file"
     state_location: Location | None = None
+    rate: Rate | None = None
+    concurrency: int | None = None
     sandbox: str | None = None
     sandbox_location: Location | None = None
     warnings: tuple[Problem, ...] = ()

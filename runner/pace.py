@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore, Lock
 
 from runner.quantities import seconds
 from runner.records import record
+
+# Requests at once: more of them than this from one machine measure the machine.
+MOST_AT_ONCE = 256
 
 
 @record
@@ -42,6 +44,8 @@ class Pace:
     def __init__(
         self, rate: Rate | None, at_once: int | None, clock: Callable[[], float], sleep: Callable[[float], None]
     ) -> None:
+        from threading import BoundedSemaphore, Lock  # late: most runs have no bound
+
         self._pause = rate.pause if rate else 0.0
         self._room = BoundedSemaphore(at_once) if at_once else None
         self._clock = clock

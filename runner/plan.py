@@ -26,6 +26,7 @@ class Step:
     """One request of the plan. `verdict`: it will run, it will be skipped, or that depends on earlier answers (maybe).
 
     `because` says why it is in the plan (it was asked for, or who needs what of it), `reason` why it would be skipped.
+    `asked`: it is not there only because another needs it.
     """
 
     request: RequestSpec
@@ -33,6 +34,7 @@ class Step:
     verdict: Verdict
     because: str
     reason: str = ""
+    asked: bool = True
 
 
 @record
@@ -73,8 +75,9 @@ def make(
         because = {request.id: "" for request in order if "never" not in request.tags and request.id not in barred}
     else:
         because = dict.fromkeys(selection.select(collection, wanted), "asked for")
-        if not wanted.alone:
-            _add_needed(because, collection, dependencies, scope, barred)
+    asked = frozenset(because)
+    if not wanted.is_all and not wanted.alone:
+        _add_needed(because, collection, dependencies, scope, barred)
     if not because and not empty:
         raise InputError(selection.nothing((collection,), wanted))
     steps: list[Step] = []
@@ -85,7 +88,8 @@ def make(
         verdict, reason = foresee(request, scope.at(request), changing)
         if verdict != "skip":
             changing.update(capture.name for capture in request.capture)
-        steps.append(Step(request, dependencies[request.id], verdict, because[request.id], reason))
+        needs = dependencies[request.id]
+        steps.append(Step(request, needs, verdict, because[request.id], reason, request.id in asked))
     return Plan(collection, environment, tuple(steps), dependencies)
 
 

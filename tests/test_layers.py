@@ -41,6 +41,7 @@ LAYERS: dict[str, int] = {
     "selection": 3,
     "plan": 3,
     "order": 3,
+    "shards": 3,
     "preflight": 3,
     "reach": 3,
     "render": 3,

@@ -16,9 +16,10 @@ from runner.cli import options, outside, screen
 from runner.cli.assemble import Assembly, Given, all_begun
 from runner.cli.running import Ready, Run, Turn
 from runner.cli.stopping import Stop, listening
+from runner.environment import Environment
 from runner.errors import InputError, PolicyError, Problem
 from runner.leaks import Guard
-from runner.pace import Pace, Rate, read_rate
+from runner.pace import MOST_AT_ONCE, Pace, Rate, read_rate
 from runner.plan import Plan, Step
 from runner.quantities import seconds
 from runner.reporters import Begun, Reporter
@@ -26,9 +27,6 @@ from runner.reporters.text import Text
 from runner.results import Ran, RunResult, Tally
 from runner.scope import Captured
 from runner.session import Ports
-
-# Requests at once: more of them than this from one machine measure the machine.
-MOST_WORKERS = 256
 
 _EPILOG = """\
 examples:
@@ -119,7 +117,7 @@ class _Demands:
         self.timeout = _timeout(chosen.timeout)
         self.repeat = None if chosen.repeat is None else _count("-n", chosen.repeat)
         self.jobs = (
-            0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_WORKERS)
+            0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_AT_ONCE)
         )
         self.rate: Rate | None = None
         if chosen.rate is not None:
@@ -131,6 +129,12 @@ class _Demands:
 
     def turns(self) -> Iterator[Turn] | None:
         return None if self.repeat is None else map(Turn, range(1, self.repeat + 1))
+
+    def pace(self, environment: Environment | None, stop: Stop) -> Pace | None:
+        """The bounds of the environment; --rate is over its rate."""
+        rate = self.rate or (environment.rate if environment else None)
+        at_once = environment.concurrency if environment else None
+        return Pace(rate, at_once, time.monotonic, stop.sleep) if rate or at_once else None
 
     def workers(self) -> int:
         """Requests at once; `auto`: four for each processor, which wait for the network most of the time."""
@@ -209,7 +213,7 @@ def _report(chosen: Namespace, planned: Sequence[tuple[Assembly, Plan]], demands
     with ExitStack() as stack:
         stop = stack.enter_context(listening())
         reporter = stack.enter_context(_reporter(chosen, assembly, guard.watch(sys.stdout, "standard output")))
-        pace = Pace(demands.rate, None, time.monotonic, stop.sleep) if demands.rate else None
+        pace = demands.pace(assembly.environment, stop)
         total = sum(len(one.steps) for _, one in planned) * (demands.repeat or 1)
         tell = _Telling(reporter, total)
         ready = [

@@ -14,6 +14,7 @@ from runner.files import document, fields, sources
 from runner.files.credentials import read_providers
 from runner.files.document import Node
 from runner.files.forms import Form
+from runner.pace import MOST_AT_ONCE, Rate, read_rate
 from runner.tree import Tree
 
 FOLDER = "environments"
@@ -38,6 +39,8 @@ class _Layers:
     proxy_location: Location | None = None
     state: Literal["file", "keyring"] = "file"
     state_location: Location | None = None
+    rate: Rate | None = None
+    concurrency: int | None = None
     sandbox: str | None = None
     sandbox_location: Location | None = None
     paths: list[Path] = field(default_factory=list)
@@ -82,6 +85,8 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
         proxy_location=layers.proxy_location,
         state=layers.state,
         state_location=layers.state_location,
+        rate=layers.rate,
+        concurrency=layers.concurrency,
         sandbox=layers.sandbox,
         sandbox_location=layers.sandbox_location,
         warnings=tuple(form.warnings),
@@ -161,6 +166,10 @@ def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...],
         layers.proxy, layers.proxy_location = form.text(found["proxy"], "`proxy`"), found["proxy"].location
     if "state" in found:
         layers.state, layers.state_location = _state(found["state"], form), found["state"].location
+    if "rate" in found:
+        layers.rate = _rate(found["rate"], form)
+    if "concurrency" in found:
+        layers.concurrency = form.whole(found["concurrency"], "`concurrency`", 1, 1, MOST_AT_ONCE)
     if "sandbox" in found:
         layers.sandbox, layers.sandbox_location = _sandbox(found["sandbox"], form), found["sandbox"].location
 
@@ -184,6 +193,13 @@ def _state(node: Node, form: Form) -> Literal["file", "keyring"]:
             node, "captured secrets are kept in a file or in the keyring", "write `state: file` or `state: keyring`"
         )
     return "file"
+
+
+def _rate(node: Node, form: Form) -> Rate | None:
+    found = read_rate(node.value) if isinstance(node.value, str) else None
+    if found is None:
+        form.wrong(node, "this is not a number of requests in a time", "write it as 10/s or 100/m")
+    return found
 
 
 def _sandbox(node: Node, form: Form) -> str | None:

@@ -24,6 +24,7 @@ DURATION: Schema = {
         {"type": "string", "pattern": r"^\s*([0-9.]+\s*(ms|s|min|m|h|d)?\s*)+$"},
     ]
 }
+RATE: Schema = {"type": "string", "pattern": r"^\s*[0-9.]+\s*/\s*[0-9.]*\s*(ms|s|min|m|h|d)\s*$"}
 NAMES: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
 FLAG: Schema = {"type": "boolean"}
 # Patterns hold for texts alone, and never for what a template stands in.
@@ -312,6 +313,11 @@ ENVIRONMENT: Fields = {
     "state": ({"enum": ["file", "keyring"]}, "Where captured secrets are kept: `file`, or the system's `keyring`."),
     "tls": (ref("tls"), "Whom to trust, and how to be trusted."),
     "proxy": (TEXT, "The proxy's URL."),
+    "rate": (RATE, "How many requests may be sent in a time, evenly: 10/s, 100/m."),
+    "concurrency": (
+        {"type": "integer", "minimum": 1, "maximum": 256},
+        "How many requests may be under way at once, whatever -j says.",
+    ),
     "sandbox": ({"const": "zoho"}, "Start the embedded Zoho for the run."),
 }
 
