@@ -11,7 +11,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TypeAlias
 
-from runner.errors import Location, Problem
+from runner.errors import Location, Problem, Source
 from runner.predicates import Expectation
 from runner.project import NOWHERE, Project
 from runner.queries import QuerySpec
@@ -190,8 +190,20 @@ class RequestSpec:
 
 
 @record
+class DataSpec:
+    """The file of rows, for each of which the collection is run once. `project` says whether it may be reached."""
+
+    path: Path
+    location: Location
+    project: Project = NOWHERE
+
+
+@record
 class Collection:
-    """A file of requests, in file order, folders flattened. `path` is the file, `name` its display name."""
+    """A file of requests, in file order, folders flattened. `path` is the file, `name` its display name.
+
+    `sources` are the texts of the files that it was read from: its own, and those that it includes.
+    """
 
     name: str
     path: Path
@@ -199,6 +211,8 @@ class Collection:
     description: str | None = None
     variables: Variables = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    data: DataSpec | None = None
+    sources: tuple[Source, ...] = ()
 
     def __iter__(self) -> Iterator[RequestSpec]:
         return iter(self.requests)

@@ -34,6 +34,7 @@ LAYERS: dict[str, int] = {
     "predicates": 2,
     "judgement": 2,
     "collection": 2,
+    "rows": 2,
     "environment": 2,
     "seeds": 2,
     "scope": 2,

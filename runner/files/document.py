@@ -120,25 +120,37 @@ def _with_stand_ins(text: str) -> str:
 
 def parse(source: Source) -> Node:
     """The one document of `source`. Raises InputError with every mistake that can be told at once."""
+    found = _parsed(source, lambda text: [yaml.compose(text, Loader=_Loader)], MOST_NODES)
+    if not found:
+        start = Location(source, 1, 1)
+        raise InputError(Problem("the file is empty", start, "`zrun init` makes an example to begin with"))
+    return found[0]
+
+
+def parse_all(raw: bytes, path: Path, most: int) -> list[Node]:
+    """Every document in the bytes of the file at `path`, up to `most` values in all. Raises as `parse`."""
+    return _parsed(
+        Source(shown(path), _decoded(raw, path)), lambda text: list(yaml.compose_all(text, Loader=_Loader)), most
+    )
+
+
+def _parsed(source: Source, compose: Callable[[str], list[Any]], most: int) -> list[Node]:
     text = _with_stand_ins(source.text)
     try:
         if _may_be_deep(text):
             _check_depth(text, source)
-        root = yaml.compose(text, Loader=_Loader)
+        roots = compose(text)
     except yaml.MarkedYAMLError as error:
         raise InputError(syntax_problem(error, source)) from None
     except yaml.YAMLError as error:
         raise InputError(character_problem(error, source)) from None
     except RecursionError:
         raise InputError(Problem(f"{source.name} is nested too deeply", None, "take it apart")) from None
-    if root is None:
-        start = Location(source, 1, 1)
-        raise InputError(Problem("the file is empty", start, "`zrun init` makes an example to begin with"))
-    reading = _Reading(source, text is not source.text)
-    node = reading.node(root, 0)
+    reading = _Reading(source, text is not source.text, most)
+    nodes = [reading.node(root, 0) for root in roots if root is not None]
     if reading.problems:
         raise InputError(reading.problems)
-    return node
+    return nodes
 
 
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -185,9 +197,10 @@ class _TooMuch(Exception):
 class _Reading:
     """PyYAML's nodes to ours, with all mistakes gathered."""
 
-    def __init__(self, source: Source, stand_ins: bool) -> None:
+    def __init__(self, source: Source, stand_ins: bool, most: int) -> None:
         self.source = source
         self._stand_ins = stand_ins
+        self._most = most
         self.problems: list[Problem] = []
         self._count = 0
         self._read: dict[int, tuple[Node, int]] = {}
@@ -197,9 +210,9 @@ class _Reading:
         known = self._read.get(id(raw))
         before = self._count
         self._count += known[1] if known else 1
-        if self._count > MOST_NODES:
-            hint = "an alias within aliases grows too large"
-            raise InputError(Problem(f"the file has more than {MOST_NODES} values", self.location(raw), hint))
+        if self._count > self._most:
+            hint = "an alias within aliases grows too large, or it is data: save that as JSON Lines, or CSV"
+            raise InputError(Problem(f"the file has more than {self._most} values", self.location(raw), hint))
         if depth > DEEPEST:
             raise InputError(Problem(f"this is nested more than {DEEPEST} deep", self.location(raw), "take it apart"))
         if known:

@@ -219,6 +219,7 @@ COLLECTION: Fields = {
     "zrun": ({"const": 1}, "The format's version."),
     **FOLDER,
     "include": (NAMES, "Files whose requests are brought in, each as a folder named after the file."),
+    "data": (SOME_TEXT, "A file of rows (.csv, .json, .jsonl, .yaml): the collection is run once for each."),
 }
 _WORDS: Schema = {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1}
 COMMAND: Fields = {
@@ -319,11 +320,6 @@ ENVIRONMENT: Fields = {
         "How many requests may be under way at once, whatever -j says.",
     ),
     "sandbox": ({"const": "zoho"}, "Start the embedded Zoho for the run."),
-}
-
-# Known words of the format that this version cannot do yet, and what to do meanwhile.
-LATER = {
-    "data": "run the collection once for each row with --var",
 }
 
 

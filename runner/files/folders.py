@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from runner.collection import Collection, Need, Renew, RequestSpec
+from runner.collection import Collection, DataSpec, Need, Renew, RequestSpec
 from runner.errors import InputError, OutsideError, Problem, did_you_mean
 from runner.files import document, fields
 from runner.files.credentials import read_auth
@@ -35,6 +35,14 @@ class _Raw:
     around: Surroundings
 
 
+class _Found(dict[str, _Raw]):
+    """The requests of a collection by id, and the texts of the files that hold them."""
+
+    def __init__(self, root: Node) -> None:
+        super().__init__()
+        self.sources = [root.location.source]
+
+
 def read_collection(path: Path, project: Project | None = None) -> Collection:
     """The collection in the file `path`, which may reach the files of `project` (None: those of its own folder's).
 
@@ -49,13 +57,14 @@ def read_collection(path: Path, project: Project | None = None) -> Collection:
         )
     if not ("requests" in found or "include" in found):
         form.wrong(root, "the collection has no `requests`", "add `requests:` with a request under it")
-    raw: dict[str, _Raw] = {}
+    project = project or Project(root_of(path))
+    raw = _Found(root)
     _gather(
         path,
         root,
         found,
         "",
-        Surroundings(folder=path.parent, project=project or Project(root_of(path))),
+        Surroundings(folder=path.parent, project=project),
         raw,
         form,
         (path.resolve(),),
@@ -70,10 +79,29 @@ def read_collection(path: Path, project: Project | None = None) -> Collection:
         description=form.plain(found["description"], "`description`") if "description" in found else None,
         variables=variables,
         warnings=tuple(form.warnings),
+        data=_data(found["data"], path.parent, project, form) if "data" in found else None,
+        sources=tuple(raw.sources),
     )
     if form.problems:
         raise PartlyRead(_once(form.problems), collection)
     return collection
+
+
+def _data(node: Node, folder: Path, project: Project, form: Form) -> DataSpec | None:
+    before = len(form.problems)
+    name = form.plain(node, "`data`")
+    if len(form.problems) > before:
+        return None
+    path = folder / name
+    try:
+        if not name.strip():
+            form.wrong(node, "`data` names no file", "write `data: rows.csv`")
+        elif not project.locate(path, node.location).is_file():
+            hint = f"it is looked for in {document.shown(path.parent)}"
+            form.wrong(node, f"there is no file `{name}`", hint)
+    except OutsideError as error:
+        form.problems.extend(error.problems)
+    return DataSpec(path, node.location, project)
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
@@ -87,7 +115,7 @@ def _gather(
     found: dict[str, Node],
     prefix: str,
     around: Surroundings,
-    raw: dict[str, _Raw],
+    raw: _Found,
     form: Form,
     open_files: tuple[Path, ...],
 ) -> None:
@@ -131,7 +159,7 @@ def _requests(
     node: Node,
     prefix: str,
     around: Surroundings,
-    raw: dict[str, _Raw],
+    raw: _Found,
     form: Form,
     open_files: tuple[Path, ...],
 ) -> None:
@@ -155,7 +183,7 @@ def _include(
     refusal: Problem,
     around: Surroundings,
     prefix: str,
-    raw: dict[str, _Raw],
+    raw: _Found,
     form: Form,
     open_files: tuple[Path, ...],
 ) -> None:
@@ -178,7 +206,11 @@ def _include(
     except InputError as error:
         form.problems.extend(error.problems)
         return None
+    raw.sources.append(root.location.source)
     found = form.fields(root, fields.COLLECTION, "a collection")
+    if "data" in found:
+        hint = "put it into the collection that is run"
+        form.wrong(found["data"], "a file that is included has no rows of its own", hint)
     below = replace(around, folder=path.parent)
     return _gather(path, root, found, f"{prefix}{path.stem}/", below, raw, form, (*open_files, path.resolve()))
 

@@ -10,7 +10,7 @@ from runner import paths, template
 from runner.collection import Pair, Text, Variable
 from runner.errors import InputError, Location, Problem, did_you_mean
 from runner.files.document import Node
-from runner.files.fields import LATER, Fields
+from runner.files.fields import Fields
 from runner.quantities import seconds
 from runner.template import Template
 from runner.tree import Entries, Entry, Item, Items, Tree
@@ -38,8 +38,6 @@ class Form:
         for key, value in node.pairs:
             if key.key in known:
                 found[key.key] = value
-            elif key.key in LATER:
-                self.wrong(key, f"`{key.key}` is not supported yet", LATER[key.key])
             else:
                 hint = did_you_mean(key.key, known, f"{what} may hold: {', '.join(known)}")
                 if value.kind == "scalar" and value.value is None and key.key not in known and " " in key.key:
