@@ -8,9 +8,7 @@ A file that cannot be read is never overwritten.
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError, Location, Problem
-from runner.files import durable
+from runner.files import durable, private
 from runner.files.locks import locked
 from runner.scope import Captured
 from runner.values import Value, reveal, secrets_in, taint
@@ -50,7 +48,7 @@ class State:
         self._environment = environment
         self._keyring = keyring
         self._in_keyring = in_keyring
-        self._folder = root / ".zrun" / "state"
+        self._folder = root / private.FOLDER / "state"
         self.path = self._folder / f"{file_name(environment)}.json"
 
     def read(self, *, look_only: bool = False) -> dict[str, Captured]:
@@ -139,16 +137,11 @@ class State:
 
     def _check_private(self) -> None:
         """Raises OSError; tightens a mode that lets others in; refuses links, which may lead out of the project."""
-        for path in (self._root / ".zrun", self._folder, self.path):
-            found = path.lstat()
-            if stat.S_ISLNK(found.st_mode):
-                raise self._unusable(
-                    f"is reached through a link ({path.name})", "make it a folder and a file of its own"
-                )
-            if hasattr(os, "getuid") and found.st_uid != os.getuid() and os.getuid() != 0:
-                raise self._unusable("belongs to another user", "run as its owner")
-            if stat.S_IMODE(found.st_mode) & 0o077:
-                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+        for path in (self._root / private.FOLDER, self._folder, self.path):
+            try:
+                private.check(path)
+            except private.Exposed as error:
+                raise self._unusable(error.why, error.hint) from None
 
     def _parsed(self, text: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
         try:
@@ -176,16 +169,10 @@ class State:
             raise self._unusable(f"cannot be written: {error.strerror}", f"{hint}, or run with --no-save") from None
 
     def _make_folders(self) -> None:
-        zrun = self._root / ".zrun"
-        for folder in (zrun, self._folder):
-            if folder.is_symlink():
-                raise self._unusable(f"is reached through a link ({folder.name})", "make it a folder of its own")
-        zrun.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        ignore = zrun / ".gitignore"
-        if not ignore.exists():
-            with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as file:  # never through a link
-                file.write("*\n")
+        try:
+            private.make(self._root, self._folder.name)
+        except private.Exposed as error:
+            raise self._unusable(error.why, error.hint) from None
 
     def _write(self, after: Entries, before: Entries, left: list[str]) -> None:
         """Make the file hold `after`; a crash at any moment leaves the old values or the new ones."""
