@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,11 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner import tree
 from runner.errors import InputError, OutsideError, Problem
 from runner.files import rows
 from runner.files.reader import read_collection
 from runner.rows import Row, plain_names, rows_wanted
 from runner.values import Value
+from tests.lookups import Values
 
 
 def source(folder: Path, name: str, text: str | bytes) -> Path:
@@ -465,3 +468,47 @@ def test_a_selection_that_cannot_be_read_is_told(text: str, column: int, message
 def test_which_columns_a_template_can_name_plainly() -> None:
     columns = ("Email", "last-name", "Last Name", "1st", "not", "größe", "a.b")
     assert plain_names(columns) == ("Email", "last-name", "größe")
+
+
+# Documentation
+
+DOCS = (Path(__file__).parent.parent / "docs" / "data.md").read_text("utf-8")
+
+
+def examples(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
+
+
+def test_the_documentations_rows_are_the_same_in_every_format(tmp_path: Path) -> None:
+    found = [
+        values(rows.read_file(source(tmp_path, f"x.{ending}", text)))
+        for kind, ending in (("csv", "csv"), ("json", "json"), ("jsonl", "jsonl"), ("yaml rows", "yaml"))
+        for text in examples(kind)
+    ]
+    assert len(found) == 4
+    assert found[0][0] == {"Email": "ada@example.com", "Last Name": "Lovelace, Countess", "seats": "3"}
+    assert all(one == found[0] for one in found)
+
+
+def test_the_documentations_collection_reads_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "collections").mkdir()
+    source(tmp_path, "leads.csv", examples("csv")[0])
+    (text,) = examples("yaml")
+    collection = read_collection(source(tmp_path, "collections/invite.yaml", text))
+    assert collection.data
+    row = next(iter(rows.read_data(collection.data)))
+    body = collection.requests[0].body
+    assert body
+    scope = Values({**row.values, "row": dict(row.values), "iteration": 1})
+    expected = {"to": "ada@example.com", "greeting": "Dear Lovelace, Countess", "number": 1}
+    assert tree.render(body.tree, scope) == expected
+
+
+def test_the_documentations_mistakes_are_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source(tmp_path, "leads.csv", "Email,Last Name,seats\na@example.com,b, c,3\nd@example.com,e\n")
+    with pytest.raises(InputError) as caught:
+        rows.read_file(Path("leads.csv"))
+    assert f"{caught.value}\n" == examples("text")[0]
+    (selection,) = set(re.findall(r"`--rows (\S+)`", DOCS))
+    assert rows_wanted(selection).ranges == ((1, 100), (205, 205), (300, None))
