@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
 from runner.errors import InputError, Location, Problem, Source
@@ -35,7 +36,11 @@ class RowsWanted:
     ranges: tuple[tuple[int, int | None], ...]
 
     def __contains__(self, number: int) -> bool:
-        return any(first <= number and (last is None or number <= last) for first, last in self.ranges)
+        place = bisect_right(self.ranges, number, key=lambda one: one[0]) - 1
+        if place < 0:
+            return False
+        last = self.ranges[place][1]
+        return last is None or number <= last
 
     @property
     def stop(self) -> int | None:

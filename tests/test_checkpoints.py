@@ -104,6 +104,15 @@ def test_what_has_changed_since_is_named(tmp_path: Path) -> None:
     assert begin(tmp_path, resume=True) == [1]
 
 
+def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
+    begin(tmp_path, 1)
+    path = next((tmp_path / ".zrun" / "runs").glob("*.run"))
+    path.with_name(f".{path.name}.1.2").write_text("half of a ")
+    path.with_suffix(".lock").touch()
+    assert begin(tmp_path, resume=True, whole=True) == [1]
+    assert left(tmp_path) == set()
+
+
 def test_two_runs_of_the_same_do_not_mix(tmp_path: Path) -> None:
     with checkpoints.begun(tmp_path, RUN, resume=False) as checkpoint:
         checkpoint.done(1)

@@ -179,6 +179,26 @@ def test_every_mistake_is_told_before_a_row_is_used(
         assert message.startswith(part) if part[0].isdigit() else part in message, (message, part)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.json", '[{"a": "' + "x" * 20_000_000, "1:2 a row is longer than 16 MB"),
+        ("x.json", '[{"a": ' + "[" * 20_000_000, "1:2 this is nested more than 64 deep"),
+        ("x.json", "[{" + "".join(f'"{n}": 1,' for n in range(300_000)) + '"299999": 1}]', "1:2 the name `299999`"),
+        ("x.csv", ",".join(map(str, range(300_000))) + ",299999\n", "1:1 the header names `299999` twice"),
+        ("x.csv", 'a,b\n1,"' + "x\n" * 5_000_000, "2:1 a value of this row is longer"),
+        ("x.csv", "a,b\n" + "x" * 20_000_000, "2:1 this line is longer than 16 MB"),
+        ("x.jsonl", "x" * 20_000_000, "1:1 this line is longer than 16 MB"),
+        ("x.yaml", "- {a: b}\n" * 500_000, "is larger than 4 MB"),
+    ],
+    ids=["text", "brackets", "names", "columns", "quote", "line", "json line", "yaml"],
+)
+def test_a_hostile_file_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
+    """Each would take gigabytes, or days, where something grew with the square of it."""
+    (found,) = mistakes(tmp_path, name, text)
+    assert message in found
+
+
 def test_mistakes_are_told_together_but_not_without_end(tmp_path: Path) -> None:
     found = mistakes(tmp_path, "x.csv", "a,b\n" + "1\n" * 1000)
     assert len(found) == 21

@@ -94,7 +94,11 @@ def begun(root: Path, run: Run, *, resume: bool) -> Iterator[Checkpoint]:
             try:
                 yield checkpoint
             finally:
-                _attempt(path, path.unlink if checkpoint.whole else lambda: os.fsync(descriptor))
+                with suppress(OSError):  # what was done is noted, whatever becomes of this
+                    if checkpoint.whole:
+                        path.unlink()
+                    else:
+                        os.fsync(descriptor)
         finally:
             os.close(descriptor)
 

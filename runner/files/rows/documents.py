@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.errors import InputError, Problem
 from runner.files.rows.octets import Octets, moved
-from runner.files.rows.records import Record, Records, Tell
+from runner.files.rows.records import Record, Records, Tell, twice
 from runner.values import Value, type_name
 
 LONGEST_ROW = 16_000_000  # characters
@@ -17,7 +17,6 @@ DEEPEST = 64
 
 _BLANK = re.compile(r"[ \t\n\r]*")  # RFC 8259, section 2
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_OPENING = re.compile(r"[\[{]")
 # What the decoder stops at is near the end of what it was given when it is the rest that is missing.
 _NEAR = 16
 
@@ -29,9 +28,8 @@ class _Refused(ValueError):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Refused(f"the name `{twice[:80]}` stands in an object twice")
+        name = twice(name for name, _ in pairs) or ""
+        raise _Refused(f"the name `{name[:80]}` stands in an object twice")
     return found
 
 
@@ -142,8 +140,8 @@ class _Window:
                 raise self.wrong(f"this is not JSON: {_said(error)}", "mend it here or shortly before") from None
             except ValueError as error:
                 raise self.wrong(str(error), "mend this row") from None
-            if end == len(self._text) and self._more():
-                continue  # a number may go on
+            if end == len(self._text) and isinstance(value, (int, float)) and self._more():
+                continue  # a number may go on; anything else is known to have ended
             self._pass(end)
             return value
 
@@ -159,9 +157,8 @@ class _Window:
         pieces = [self._text[self._at :]]
         size, wanted = len(pieces[0]), 2 * len(pieces[0]) if doubled else 1
         if size > LONGEST_ROW:
-            raise self.wrong(
-                f"a row is longer than {LONGEST_ROW // 10**6} MB", "put what is so long into a file of its own"
-            )
+            hint = "close its quotes and brackets, or put what is so long into a file of its own"
+            raise self.wrong(f"a row is longer than {LONGEST_ROW // 10**6} MB", hint)
         while size < wanted or len(pieces) == 1:
             chunk = next(self._chunks, "")
             if not chunk:
@@ -187,9 +184,9 @@ def _value(text: str, start: int) -> tuple[Any, int]:
         raise _Refused("a number has too many digits") from None
     except RecursionError:
         raise _Refused(f"this is nested more than {DEEPEST} deep") from None
-    if len(_OPENING.findall(text, start, end)) > DEEPEST and not _shallow(value):
+    if text.count("[", start, end) + text.count("{", start, end) > DEEPEST and not _shallow(value):
         raise _Refused(f"this is nested more than {DEEPEST} deep")
-    if _SURROGATE.search(text, start, end) and not _encodable(value):
+    if text.find("\\u", start, end) >= 0 and _SURROGATE.search(text, start, end) and not _encodable(value):
         raise _Refused("a \\u escape stands for half a character")
     return value, end
 

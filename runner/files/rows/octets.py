@@ -63,6 +63,9 @@ class Octets:
         number = 0
         while raw := self._line():
             number += 1
+            if len(raw) > LONGEST_LINE:
+                message = f"this line is longer than {LONGEST_LINE // 10**6} MB"
+                raise InputError(Problem(message, self.at(number), "is it a file of rows?"))
             text = self._decoded(raw, number)
             if "\0" in text:
                 raise self._no_text("a NUL character stands here", number, text.index("\0") + 1)
@@ -102,9 +105,6 @@ class Octets:
         raw = self._read_line()
         if self._first:
             raw = self._begin(raw) or self._read_line()
-        if len(raw) > LONGEST_LINE:
-            message = f"this line is longer than {LONGEST_LINE // 10**6} MB"
-            raise InputError(Problem(f"{self.source.name}: {message}", None, "is it a file of rows?"))
         return raw
 
     def _read_line(self) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from runner.errors import InputError, Problem
@@ -22,6 +22,16 @@ Records: TypeAlias = Iterator[Record]
 Tell: TypeAlias = Callable[[Problem], None]
 
 MOST_TOLD = 20
+
+
+def twice(names: Iterable[str]) -> str | None:
+    """The first name that stands there a second time."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def stop(problem: Problem) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from runner.errors import InputError, Problem
 from runner.files.rows.octets import Octets
-from runner.files.rows.records import Record, Records, Tell
+from runner.files.rows.records import Record, Records, Tell, twice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 LONGEST_VALUE = 1_000_000  # characters
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_QUOTED = re.compile(r'"(?:[^"]|"")*"?')
+_PIECE = re.compile(r"[^\r]*(?:\r\n?|\Z)")
+_QUOTED = re.compile(r'"[^"]*"?')
 
 
 def read(octets: Octets, tell: Tell, delimiter: str | None = None) -> tuple[tuple[str, ...], Records]:
@@ -86,9 +87,9 @@ def _check_header(header: list[str], line: int, octets: Octets) -> None:
         position = next(number for number, name in enumerate(header, 1) if not name.strip())
         hint = "give it a name, or take a delimiter away"
         raise InputError(Problem(f"column {position} of the header has no name", place, hint))
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(Problem(f"the header names `{twice}` twice", place, "give one of them another name"))
+    name = twice(header)
+    if name is not None:
+        raise InputError(Problem(f"the header names `{name[:80]}` twice", place, "give one of them another name"))
 
 
 def _shown_by(header: str) -> str:
@@ -105,7 +106,7 @@ def _split(lines: Iterator[str]) -> Iterator[str]:
         if at < 0 or line[at:] == "\r\n":
             yield line
         else:
-            yield from (piece for piece in re.findall(r"[^\r]*(?:\r\n?|\Z)", line) if piece)
+            yield from (piece[0] for piece in _PIECE.finditer(line) if piece[0])
 
 
 def _again(first: str, rest: Iterable[str]) -> Iterator[str]:

@@ -15,8 +15,8 @@ from runner.files.rows.octets import Octets
 from runner.files.rows.records import Gathered, Record
 from runner.values import Value
 
-LARGEST = 16_000_000  # octets
-MOST_VALUES = 1_000_000
+LARGEST = 4_000_000  # octets
+MOST_VALUES = document.MOST_NODES
 
 
 def records(octets: Octets) -> list[Record]:
