@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeAlias
 
+from runner import errors
 from runner.order import Order
 from runner.results import StepResult
 from runner.session import Session
@@ -28,16 +29,20 @@ class Chain:
 
     session: Session
     order: Order
-    done: Callable[[], None]
+    done: Callable[[bool], None]  # hears of its end, and whether nothing in it failed
     ready: list[int] = field(default_factory=list)  # a heap of places
     waits: list[int] = field(default_factory=list)  # by place: how many steps it still waits for
     ended: dict[int, list[StepResult]] = field(default_factory=dict)
     running: int = 0
     next: int = 0  # the place whose results are given out next
+    left: int = 0
+    failed: bool = False
+    cut: bool = False  # a step of it was interrupted while it waited
     _giving: set[int] = field(default_factory=set)  # places of steps that have not ended and capture what lasts
 
     def __post_init__(self) -> None:
         self.waits = [len(waits) for waits in self.order.before]
+        self.left = len(self.waits)
         self.ready = [place for place, count in enumerate(self.waits) if not count]
         heapify(self.ready)
         self._giving = {place for place, names in enumerate(self.order.gives) if names}
@@ -48,11 +53,16 @@ class Chain:
 
     def end(self, place: int, results: list[StepResult]) -> None:
         self.ended[place] = results
+        self.left -= 1
+        self.failed = self.failed or any(result.status in ("failed", "blocked") for result in results)
         self._giving.discard(place)
         for later in self.order.after[place]:
             self.waits[later] -= 1
             if not self.waits[later]:
                 heappush(self.ready, later)
+        self.cut = self.cut or any(result.exit_code == errors.INTERRUPTED for result in results)
+        if not self.left and not self.cut:
+            self.done(not self.failed)
 
     @property
     def whole(self) -> bool:
@@ -188,7 +198,6 @@ class _Run:
             if not chain.whole:
                 return
             self._under_way.popleft()
-            chain.done()
 
     def _left_over(self) -> Iterator[StepResult]:
         """What ran though something before it had not; with --fail-fast also what has not run."""

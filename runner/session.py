@@ -87,7 +87,7 @@ class Session:
     """One run of one plan: of the whole collection, or of it for one data row (`row`, from 1).
 
     `outcomes` is how each request ended so far: what depends on a failed one is blocked. `stop` is asked before each step: a
-    run that it ends keeps its results so far.
+    run that it ends keeps its results so far. `whole` tells that `run` has taken every step.
     """
 
     plan: Plan
@@ -98,10 +98,12 @@ class Session:
     row: int | None = None
     stop: Callable[[], bool] = lambda: False
     outcomes: dict[str, StepResult] = field(default_factory=dict)
+    whole: bool = False
 
     def run(self) -> Iterator[StepResult]:
         """Run the plan in order. Yields a result for each step (for each item, where there is a for-each)."""
         stopped_by: str | None = None
+        cut = False
         for index, step in enumerate(self.plan.steps):
             if self.stop():
                 return
@@ -113,7 +115,9 @@ class Session:
                 yield result
                 if result.status == "failed" and self.fail_fast:
                     stopped_by = result.id
+                cut = cut or result.exit_code == errors.INTERRUPTED
             self.end(index)
+        self.whole = stopped_by is None and not cut
 
     def begin(self, place: int) -> None:
         """Tell that the step at `place` begins."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runner import errors, plan, preflight
-from runner.cli import options, outside, screen
+from runner.cli import data, options, outside, screen
 from runner.cli.assemble import SANDBOX_ADDRESSES, Assembly, Given, begun
 from runner.cli.vault import SANDBOX_SECRETS
 from runner.errors import InputError, PolicyError, Problem, ZrunError
@@ -75,7 +75,7 @@ def _check(path: Path, given: Given, files: Iterable[Path]) -> tuple[list[Proble
             return list(reader.read_environment([str(path)], path.parent).warnings), errors.PASSED
         elsewhere: Iterable[str] = () if given.environments else _declared(path, files)
         with begun(path, given, elsewhere, look_only=True) as assembly:
-            return _check_collection(assembly, elsewhere)
+            return _check_collection(data.declared(assembly), elsewhere)
     except ZrunError as error:
         return list(error.problems), error.exit_code
 

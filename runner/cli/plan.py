@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from runner import errors, plan, reach
-from runner.cli import options, outside, screen
+from runner.cli import data, options, outside, screen
 from runner.cli.assemble import Assembly, Given, begun
 from runner.cli.run import prepare
 from runner.graph import reads_deeply
@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
         options.read_secrets(chosen.secrets_file),
         options.read_reach(chosen.allowed),
     )
-    with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
+    with begun(options.collection_path(chosen.collection), given, look_only=True) as begun_one:
+        assembly = data.declared(begun_one)
         planned = plan.make(assembly.collection, assembly.environment, assembly.scope, options.read_selection(chosen))
         prepare(assembly, planned, chosen.color, looking=True)
         if chosen.format == "json":

@@ -6,13 +6,13 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from runner import errors, plan, preflight, selection
-from runner.cli import options, outside, screen
+from runner.cli import data, options, outside, screen
 from runner.cli.assemble import Assembly, Given, all_begun
 from runner.cli.running import Ready, Run, Turn
 from runner.cli.stopping import Stop, listening
@@ -27,6 +27,11 @@ from runner.reporters.text import Text
 from runner.results import Ran, RunResult, Tally
 from runner.scope import Captured
 from runner.session import Ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.files.checkpoints import Checkpoint
+    from runner.shards import Shard
 
 _EPILOG = """\
 examples:
@@ -52,7 +57,8 @@ def parser() -> options.Parser:
     made.add_argument("--fail-fast", action="store_true", help="stop at the first request that fails")
     made.add_argument("--no-save", action="store_true", help="keep no captured value for later runs")
     made.add_argument("--dry-run", action="store_true", help="check everything, show what would be sent, send nothing")
-    made.add_argument("-n", "--repeat", metavar="N", help="run it all N times; <<iteration>> counts from 1")
+    data.add_options(made)
+    made.add_argument("--resume", action="store_true", help="go on with the interrupted run of the same rows")
     made.add_argument(
         "-j", "--jobs", metavar="N|auto", help="so many requests at once, in the order that variables demand"
     )
@@ -88,15 +94,21 @@ def main(arguments: list[str]) -> int:
     demands = _Demands(chosen)
     wanted = options.read_selection(chosen)
     with all_begun(options.collection_paths(chosen.collections), given) as assemblies:
-        planned = _planned(assemblies, wanted)
+        turns = [data.of(one, chosen, demands.repeat, demands.shard) for one in assemblies]
+        looking = [data.looking(one, found) for one, found in zip(assemblies, turns, strict=True)]
+        parts = [
+            _Part(one, look, planned, found)
+            for one, look, found, planned in zip(assemblies, looking, turns, _planned(looking, wanted), strict=True)
+            if planned.steps
+        ]
         if chosen.list:
-            options.out("\n".join(_listed(planned)))
+            options.out("\n".join(_listed(parts)))
             return errors.PASSED
-        prompts = [spec for one, plan_ in planned for spec in prepare(one, plan_, chosen.color).prompts]
+        prompts = [spec for part in parts for spec in prepare(part.looking, part.plan, chosen.color).prompts]
         if chosen.dry_run:
             from runner.cli import dry  # late: most runs are real
 
-            options.out("".join(dry.show(plan_, one.scope, one.redactor) for one, plan_ in planned))
+            options.out("".join(dry.show(part.plan, part.looking.scope, part.looking.redactor) for part in parts))
             return errors.PASSED
         first = assemblies[0]
         for spec in {spec.name: spec for spec in prompts}.values():
@@ -107,7 +119,17 @@ def main(arguments: list[str]) -> int:
         for other in assemblies[1:]:
             if first.running:
                 other.use(first.running)
-        return _report(chosen, planned, demands)
+        return _report(chosen, parts, demands)
+
+
+@dataclass
+class _Part:
+    """A collection of the run: `looking` has the first row at hand; it is run for each of `turns` (None: once)."""
+
+    assembly: Assembly
+    looking: Assembly
+    plan: Plan
+    turns: data.Turns | None
 
 
 class _Demands:
@@ -115,6 +137,7 @@ class _Demands:
 
     def __init__(self, chosen: Namespace) -> None:
         self.timeout = _timeout(chosen.timeout)
+        self.shard: Shard | None = None
         self.repeat = None if chosen.repeat is None else _count("-n", chosen.repeat)
         self.jobs = (
             0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_AT_ONCE)
@@ -126,9 +149,6 @@ class _Demands:
                 raise InputError(
                     Problem("--rate is not a number of requests in a time", None, "write it as 10/s or 100/m")
                 )
-
-    def turns(self) -> Iterator[Turn] | None:
-        return None if self.repeat is None else map(Turn, range(1, self.repeat + 1))
 
     def pace(self, environment: Environment | None, stop: Stop) -> Pace | None:
         """The bounds of the environment; --rate is over its rate."""
@@ -156,27 +176,26 @@ def _timeout(written: str | None) -> float | None:
     return found
 
 
-def _planned(assemblies: Sequence[Assembly], wanted: selection.Selection) -> list[tuple[Assembly, Plan]]:
-    """The plan of each collection of which something is selected. Raises InputError when there is none."""
+def _planned(assemblies: Sequence[Assembly], wanted: selection.Selection) -> list[Plan]:
+    """The plan of each collection; it may have no steps. Raises InputError when nothing is selected of any."""
     if len(assemblies) == 1:
         one = assemblies[0]
-        return [(one, plan.make(one.collection, one.environment, one.scope, wanted))]
+        return [plan.make(one.collection, one.environment, one.scope, wanted)]
     collections = [one.collection for one in assemblies]
     unmet = selection.unknown(collections, wanted)
     if unmet:
         raise InputError(unmet)
-    plans = [(one, plan.make(one.collection, one.environment, one.scope, wanted, empty=True)) for one in assemblies]
-    found = [(one, planned) for one, planned in plans if planned.steps]
-    if not found:
+    plans = [plan.make(one.collection, one.environment, one.scope, wanted, empty=True) for one in assemblies]
+    if not any(planned.steps for planned in plans):
         raise InputError(selection.nothing(collections, wanted))
-    return found
+    return plans
 
 
-def _listed(planned: Sequence[tuple[Assembly, Plan]]) -> Iterator[str]:
+def _listed(parts: Sequence[_Part]) -> Iterator[str]:
     """The id of each request of the plans; where there are several collections, after its file and a tab."""
-    for _, one in planned:
-        before = f"{one.collection.path}\t" if len(planned) > 1 else ""
-        yield from (f"{before}{step.request.id}" for step in one.steps)
+    for part in parts:
+        before = f"{part.plan.collection.path}\t" if len(parts) > 1 else ""
+        yield from (f"{before}{step.request.id}" for step in part.plan.steps)
 
 
 def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = False) -> preflight.Findings:
@@ -204,9 +223,9 @@ def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = Fa
     return findings
 
 
-def _report(chosen: Namespace, planned: Sequence[tuple[Assembly, Plan]], demands: _Demands) -> int:
+def _report(chosen: Namespace, parts: Sequence[_Part], demands: _Demands) -> int:
     """Run, telling the reporter of each step as its turn comes."""
-    assembly = planned[0][0]
+    assembly = parts[0].assembly
     started, clock = assembly.now(), time.perf_counter()
     tally = Tally()
     guard = Guard(assembly.redactor)
@@ -214,16 +233,18 @@ def _report(chosen: Namespace, planned: Sequence[tuple[Assembly, Plan]], demands
         stop = stack.enter_context(listening())
         reporter = stack.enter_context(_reporter(chosen, assembly, guard.watch(sys.stdout, "standard output")))
         pace = demands.pace(assembly.environment, stop)
-        total = sum(len(one.steps) for _, one in planned) * (demands.repeat or 1)
-        tell = _Telling(reporter, total)
+        checkpoints = [_checkpoint(chosen, part, stack) for part in parts]
+        earlier = sum(len(found.finished) for found in checkpoints if found)
+        tell = _Telling(reporter, _total(parts, checkpoints))
         ready = [
             Ready(
-                one,
-                each.scope,
-                stack.enter_context(_ports(each, tell, stop, pace, demands.timeout, save=not chosen.no_save)),
-                demands.turns(),
+                part.plan,
+                part.assembly.scope,
+                stack.enter_context(_ports(part.assembly, tell, stop, pace, demands.timeout, save=not chosen.no_save)),
+                _left(part.turns, found),
+                _noting(found),
             )
-            for each, one in planned
+            for part, found in zip(parts, checkpoints, strict=True)
         ]
         run = Run(ready, stop, chosen.fail_fast, demands.workers())
         try:
@@ -234,21 +255,68 @@ def _report(chosen: Namespace, planned: Sequence[tuple[Assembly, Plan]], demands
             stop.signal = stop.signal or 2  # SIGINT: where its handler is not ours
         environment = assembly.environment
         whole = RunResult(
-            collections=tuple(Ran(one.collection.name, str(one.collection.path)) for _, one in planned),
+            collections=tuple(Ran(part.plan.collection.name, str(part.plan.collection.path)) for part in parts),
             environment=(environment.name or environment.id) if environment else None,
             tally=tally,
             started=started,
             duration=time.perf_counter() - clock,
             interrupted=stop(),
             problems=tuple(run.problems),
-            rows=None if demands.repeat is None else run.turns,
+            rows=None if all(part.turns is None for part in parts) else run.turns,
+            earlier=earlier,
         )
         reporter.ended(whole)
+        if not (stop() or run.problems or (chosen.fail_fast and whole.exit_code)):
+            for found in checkpoints:
+                if found is not None:
+                    found.complete()
     if assembly.redactor.warnings or run.problems:
         told = [*run.problems, *assembly.redactor.warnings]
         screen.tell(told, color=chosen.color, redact=assembly.redactor.text)
     guard.close()
     return 128 + stop.signal if stop.signal else whole.exit_code
+
+
+def _checkpoint(chosen: Namespace, part: _Part, stack: ExitStack) -> Checkpoint | None:
+    """Where it is noted which rows are done. Raises InputError when there is nothing to resume."""
+    if part.turns is None:
+        if chosen.resume:
+            hint = "give the rows that it had: --data FILE, or -n"
+            raise InputError(Problem("--resume, but this is no run over rows", None, hint))
+        return None
+    asked = [word for pair in _asked(chosen) for word in pair]
+    return stack.enter_context(data.checkpoint(part.assembly, part.turns, asked, resume=chosen.resume))
+
+
+def _asked(chosen: Namespace) -> Iterator[tuple[str, str]]:
+    """What of the command line chooses requests."""
+    for option, words in (("-r", chosen.requests), ("-t", chosen.tags), ("--skip-tag", chosen.skip_tags)):
+        yield from ((option, word) for word in words)
+    for option, word in (("--from", chosen.first), ("--alone", chosen.alone and "yes")):
+        if word:
+            yield option, word
+
+
+def _left(turns: data.Turns | None, found: Checkpoint | None) -> Iterable[Turn] | None:
+    """The rows that are yet to be run."""
+    if turns is None or found is None:
+        return turns
+    return (turn for turn in turns if turn.number not in found.finished)
+
+
+def _noting(found: Checkpoint | None) -> Callable[[Turn, bool], None]:
+    return lambda turn, passed: found.done(turn.number, passed=passed) if found else None
+
+
+def _total(parts: Sequence[_Part], checkpoints: Sequence[Checkpoint | None]) -> int | None:
+    """How many requests there are to run; None where the rows cannot be counted before."""
+    total = 0
+    for part, found in zip(parts, checkpoints, strict=True):
+        turns = 1 if part.turns is None else part.turns.total
+        if turns is None:
+            return None
+        total += len(part.plan.steps) * (turns - (len(found.finished) if found else 0))
+    return total
 
 
 class _Telling:

@@ -34,13 +34,15 @@ class Turn:
 
 @dataclass
 class Ready:
-    """A collection that can run. `turns`: once for each of them (None: once). `finished` hears of the end of each."""
+    """A collection that can run. `turns`: once for each of them (None: once). `finished` hears of the end of each,
+    and whether nothing in it failed.
+    """
 
     plan: Plan
     scope: Scope
     ports: Ports
     turns: Iterable[Turn] | None = None
-    finished: Callable[[Turn], None] = lambda _: None
+    finished: Callable[[Turn, bool], None] = lambda _turn, _passed: None
 
 
 @dataclass
@@ -64,11 +66,12 @@ class Run:
         for session, done in self._sessions():
             failed = False
             for result in session.run():
-                failed = failed or result.status == "failed"
+                failed = failed or result.status in ("failed", "blocked")
                 yield result
+            if session.whole:
+                done(not failed)
             if self.stop() or (failed and self.fail_fast):
                 return
-            done()
 
     def _chains(self) -> Iterator[Chain]:
         from runner import order  # late: of runs with -j
@@ -81,14 +84,14 @@ class Run:
                 found = orders[id(session.plan)] = order.of(session.plan)
             yield Chain(session, found, done)
 
-    def _sessions(self) -> Iterator[tuple[Session, Callable[[], None]]]:
+    def _sessions(self) -> Iterator[tuple[Session, Callable[[bool], None]]]:
         """Each session, and who is to hear that it has ended."""
         apart = len(self.ready) > 1
         for one in self.ready:
             shared = Shared(one.plan)
             if one.turns is None:
                 scope = one.scope.apart() if apart else one.scope
-                yield Session(one.plan, scope, one.ports, shared, self.fail_fast, stop=self.stop), lambda: None
+                yield Session(one.plan, scope, one.ports, shared, self.fail_fast, stop=self.stop), lambda _: None
                 continue
             try:
                 for turn in one.turns:
@@ -99,9 +102,9 @@ class Run:
                 self.problems.extend(error.problems)
                 return
 
-    def _turn_done(self, ready: Ready, turn: Turn) -> Callable[[], None]:
-        def done() -> None:
+    def _turn_done(self, ready: Ready, turn: Turn) -> Callable[[bool], None]:
+        def done(passed: bool) -> None:
             self.turns += 1
-            ready.finished(turn)
+            ready.finished(turn, passed)
 
         return done

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from runner import dynamic, errors, graph
-from runner.cli import options, screen
+from runner.cli import data, options, screen
 from runner.cli.assemble import Assembly, Given, begun
 from runner.cli.plan import origin
 from runner.errors import InputError
@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
         chosen.seed,
         options.read_secrets(chosen.secrets_file),
     )
-    with begun(options.collection_path(chosen.collection), given, look_only=True) as assembly:
+    with begun(options.collection_path(chosen.collection), given, look_only=True) as begun_one:
+        assembly = data.declared(begun_one)
         lines = list(_lines(assembly, color=screen.wants_color(chosen.color, sys.stdout)))
         options.out(assembly.redactor.text("\n".join(lines)) if lines else "no variables")
     return errors.PASSED

@@ -1,0 +1,199 @@
+"""Runs over rows of data: one run of the collection for each row; resumed where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Done, environment, write, zrun
+from tests.servers import Server
+
+REQUESTS = """\
+requests:
+  make: {post: "URL/echo?<<row.name>>-<<n>>", json: {at: "<<iteration>>"}, capture: {id: json $.query}}
+  read: {get: "URL/echo?<<id | length>>&<<name>>", expect: {status: 200}}
+"""
+ROWS = "name,n\nada,1\nbob,2\neve,3\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, server: Server) -> Path:
+    (tmp_path / "rows.csv").write_text(ROWS, "utf-8")
+    return write(tmp_path, c=REQUESTS.replace("URL", server.url))
+
+
+def run(folder: Path, *arguments: str) -> Done:
+    return zrun(folder, "c.yaml", *arguments, "--format", "json")
+
+
+def test_a_collection_runs_once_for_each_row(folder: Path, server: Server) -> None:
+    done = run(folder, "--data", "rows.csv")
+    assert done.status == 0, done.err
+    assert [path.partition("?")[2] for path in server.paths()][::2] == ["ada-1", "bob-2", "eve-3"]
+    assert [path.partition("?")[2] for path in server.paths()][1::2] == ["1&ada", "1&bob", "1&eve"]
+    assert [json.loads(body) for body in server.bodies[::2]] == [{"at": 1}, {"at": 2}, {"at": 3}]
+
+
+def test_which_rows(folder: Path, server: Server) -> None:
+    assert run(folder, "--data", "rows.csv", "--rows", "2-", "-r", "make").status == 0
+    assert [path.partition("?")[2] for path in server.paths()] == ["bob-2", "eve-3"]
+
+
+def test_a_collection_names_its_rows(folder: Path, server: Server) -> None:
+    text = (folder / "c.yaml").read_text("utf-8")
+    (folder / "c.yaml").write_text(f"data: rows.csv\n{text}", "utf-8")
+    assert zrun(folder, "check", "c.yaml").status == 0
+    assert zrun(folder, "plan", "c.yaml").status == 0
+    assert run(folder).status == 0
+    assert len(server.seen) == 6
+
+
+def test_rows_from_standard_input_come_one_by_one(folder: Path, server: Server) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runner", "c.yaml", "--data", "-"],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    process.stdin.write(b'{"name": "ada", "n": 1}\n')
+    process.stdin.flush()
+    deadline = time.monotonic() + 30
+    while len(server.seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(server.seen) == 2, "the first row is run before the second is there"
+    _out, err = process.communicate(b'{"name": "bob", "n": 2}\n', timeout=30)
+    assert process.returncode == 0, err.decode()
+    assert len(server.seen) == 4
+
+
+def test_a_name_that_no_column_has_is_told_before_anything_is_sent(folder: Path, server: Server) -> None:
+    (folder / "rows.csv").write_text("nam,n\nada,1\n", "utf-8")
+    done = run(folder, "--data", "rows.csv")
+    assert done.status == 2
+    assert "did you mean `nam`?" in done.err
+    assert server.seen == []
+
+
+def test_without_rows_it_is_said_how_to_give_them(folder: Path, server: Server) -> None:
+    done = run(folder)
+    assert done.status == 2
+    assert "--data FILE" in done.err
+    assert run(folder, "--rows", "1").status == 2
+    assert run(folder, "--resume").status == 2
+
+
+def test_a_mistake_in_the_last_row_is_told_before_the_first_is_sent(folder: Path, server: Server) -> None:
+    (folder / "rows.csv").write_text(f"{ROWS}too,many,cells\n", "utf-8")
+    done = run(folder, "--data", "rows.csv")
+    assert done.status == 2
+    assert "rows.csv:5" in done.err
+    assert server.seen == []
+
+
+def test_a_mistake_in_a_row_of_standard_input_ends_the_run_there(folder: Path, server: Server) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", "c.yaml", "--data", "-"],
+        cwd=folder,
+        env=environment(),
+        input="name,n\nada,1\nbob,2\ntoo,many,cells\neve,3\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "standard input:4" in done.stderr
+    assert len(server.seen) == 4, "the rows before it were run"
+    assert "4 requests: 4 passed" in done.stdout
+
+
+@pytest.mark.parametrize("jobs", ["1", "4"])
+def test_an_interrupted_run_is_resumed_and_sends_no_finished_row_twice(
+    tmp_path: Path, server: Server, jobs: str
+) -> None:
+    (tmp_path / "rows.jsonl").write_text("".join(f'{{"k": {i}}}\n' for i in range(1, 61)), "utf-8")
+    requests = f'requests:\n  a: {{get: "{server.url}/echo?a<<k>>"}}\n  b: {{get: "{server.url}/echo?b<<k>>"}}\n'
+    write(tmp_path, c=requests)
+    server.hook = lambda _method, _path: time.sleep(0.02)
+    arguments = ["c.yaml", "--data", "rows.jsonl", "-j", jobs]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runner", *arguments], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 30
+    while len(server.seen) < 40 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    before = Counter(server.paths())
+    done = zrun(tmp_path, *arguments, "--resume", "--format", "json")
+    assert done.status == 0, done.err
+    sent = Counter(server.paths())
+    assert set(sent) == {f"/echo?{x}{i}" for x in "ab" for i in range(1, 61)}
+    twice = {path[7:] for path, count in sent.items() if count > 1}
+    assert len(twice) <= int(jobs) * 8, "only what was under way is sent again"
+    finished = [i for i in range(1, 61) if before[f"/echo?b{i}"]]
+    again = zrun(tmp_path, *arguments, "--resume")
+    assert again.status == 2, "a run that has ended whole is not resumed"
+    assert "resume" in again.err
+    assert finished
+    assert len(done.document["steps"]) < 120
+
+
+def test_an_interrupted_run_reports_what_it_did_and_can_be_resumed(tmp_path: Path, server: Server) -> None:
+    requests = f'requests:\n  a: {{get: "{server.url}/slow?seconds=0.1&<<iteration>>"}}\n'
+    write(tmp_path, c=requests)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runner", "c.yaml", "-n", "100"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while len(server.seen) < 5 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    sent = len(server.seen)
+    assert f"{sent} requests: {sent} passed" in out
+    done = zrun(tmp_path, "c.yaml", "-n", "100", "--resume", "-j", "16", "--format", "json")
+    assert done.status == 0, done.err
+    assert Counter(server.paths()).most_common(1)[0][1] == 1, "nothing was sent twice"
+    assert len(server.seen) == 100
+
+
+def test_what_a_row_captures_for_itself_is_not_the_next_ones(tmp_path: Path, server: Server) -> None:
+    requests = f"""\
+requests:
+  first: {{get: "{server.url}/echo?<<seen | default('nothing')>>"}}
+  sets: {{get: "{server.url}/echo", capture: {{seen: status}}}}
+"""
+    write(tmp_path, c=requests)
+    assert run(tmp_path, "-n", "3").status == 0
+    assert server.paths().count("/echo?nothing") == 3
+
+
+def test_cookies_of_a_row_are_its_own(tmp_path: Path, server: Server) -> None:
+    requests = f"""\
+requests:
+  a: {{get: "{server.url}/cookie/set?n=<<iteration>>"}}
+  b: {{get: "{server.url}/echo", needs: [a]}}
+"""
+    write(tmp_path, c=requests)
+    for jobs in ("1", "3"):
+        server.seen.clear()
+        server.headers.clear()
+        assert run(tmp_path, "-n", "3", "-j", jobs).status == 0
+        sent = [(path, h.get("cookie")) for (_, path), h in zip(server.seen, server.headers, strict=True)]
+        assert sorted(cookie for path, cookie in sent if path == "/echo" and cookie) == ["n=1", "n=2", "n=3"]
+        assert [cookie for path, cookie in sent if path != "/echo"] == [None] * 3
