@@ -111,3 +111,81 @@ def test_a_mistake_in_one_of_several_collections_sends_nothing(tmp_path: Path, s
     assert "bad.yaml:2:7" in done.err
     assert "worse.yaml:2:1" in done.err
     assert server.seen == []
+
+
+def test_what_failed_the_last_time_is_run_again(tmp_path: Path, server: Server) -> None:
+    text = f"""\
+requests:
+  good: {{get: "{server.url}/status/200"}}
+  bad: {{get: "{server.url}/flaky?key=x&fail=1"}}
+  after: {{get: "{server.url}/echo", needs: [bad]}}
+"""
+    folder = write(tmp_path, c=text, other=text.replace("bad", "fine").replace("key=x&fail=1", "key=y&fail=0"))
+    assert zrun(folder, "c.yaml", "--last-failed").status == 2, "nothing is known yet"
+    assert zrun(folder, "other.yaml").status == 0
+    assert not (folder / ".zrun").exists(), "a run without an environment that passes leaves nothing behind"
+    assert zrun(folder, "c.yaml").status == 1
+    assert listed(folder, "c.yaml", "--last-failed") == ["bad", "after"]
+    assert listed(folder, "c.yaml", "other.yaml", "--last-failed") == ["bad", "after"]
+    assert zrun(folder, "c.yaml", "--last-failed", "-r", "good").status == 2
+    assert zrun(folder, "c.yaml", "--last-failed").status == 0
+    again = zrun(folder, "c.yaml", "--last-failed")
+    assert again.status == 2
+    assert "no request failed in the last run" in again.err
+
+
+def test_a_damaged_history_is_none(tmp_path: Path, server: Server) -> None:
+    folder = write(tmp_path, c=f"requests:\n  bad: {{get: {server.url}/status/500}}\n")
+    assert zrun(folder, "c.yaml").status == 1
+    (path,) = (folder / ".zrun" / "history").iterdir()
+    for damage in ("", "{", "[]", '{"zrun-history": 1, "collections": {"c.yaml": {"bad": 3}}}', "[" * 100_000):
+        path.write_text(damage, "utf-8")
+        assert zrun(folder, "c.yaml", "--last-failed").status == 2
+    assert zrun(folder, "c.yaml").status == 1
+    assert listed(folder, "c.yaml", "--last-failed") == ["bad"]
+
+
+CHAINS = "".join(
+    f"  a{i}: {{get: URL/echo, capture: {{x{i}: status}}}}\n  b{i}: {{get: 'URL/echo?<<x{i}>>'}}\n  c{i}: {{get: URL/echo}}\n"
+    for i in range(5)
+)
+
+
+def test_shards_are_a_whole_together_and_keep_chains_together(tmp_path: Path, server: Server) -> None:
+    folder = write(tmp_path, c="requests:\n" + CHAINS.replace("URL", server.url))
+    parts = [listed(folder, "c.yaml", "--shard", f"{number}/4") for number in range(1, 5)]
+    assert sorted(one for part in parts for one in part) == sorted(listed(folder, "c.yaml"))
+    assert all((f"a{i}" in part) == (f"b{i}" in part) for part in parts for i in range(5))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert parts[0] == listed(folder, "c.yaml", "--shard", "1/4"), "the same each time"
+    empty = zrun(folder, "c.yaml", "--shard", "20/20")
+    assert empty.status == 0
+    assert "nothing to run" in empty.out
+    for wrong in ("0/4", "5/4", "1", "x/y", "1/0"):
+        assert zrun(folder, "c.yaml", "--shard", wrong).status == 2
+
+
+def test_each_shard_gets_its_own_token(tmp_path: Path, server: Server) -> None:
+    """What lasts is captured where it is needed; that is no reason to run all in one place."""
+    text = f"""\
+requests:
+  login: {{post: "{server.url}/echo", when: <<token is missing>>, json: {{}}, capture: {{token: json $.method}}}}
+  one: {{get: "{server.url}/echo?1<<token>>"}}
+  two: {{get: "{server.url}/echo?2<<token>>"}}
+"""
+    folder = write(tmp_path, c=text, e__env=f"variables: {{url: {server.url}}}\nsecrets: {{token: }}\n")
+    ran = []
+    for number in (1, 2, 3):
+        for state in (folder / ".zrun").glob("state/*.json"):
+            state.unlink()
+        done = zrun(folder, "c.yaml", "-e", "e", "--shard", f"{number}/3", "--format", "json")
+        assert done.status == 0, done.err
+        ran.append(list(done.steps()))
+    assert sorted(ran) == [["login"], ["login", "one"], ["login", "two"]]
+
+
+def test_rows_are_dealt_to_shards(tmp_path: Path, server: Server) -> None:
+    folder = write(tmp_path, c=f'requests:\n  a: {{get: "{server.url}/echo?<<iteration>>"}}\n')
+    for number in (1, 2, 3):
+        assert zrun(folder, "c.yaml", "-n", "7", "--shard", f"{number}/3").status == 0
+    assert sorted(server.paths()) == [f"/echo?{i}" for i in range(1, 8)]

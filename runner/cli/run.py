@@ -6,32 +6,36 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import TextIO
 
-from runner import errors, plan, preflight, selection
+from runner import errors, preflight
 from runner.cli import data, options, outside, screen
 from runner.cli.assemble import Assembly, Given, all_begun
-from runner.cli.running import Ready, Run, Turn
+from runner.cli.demands import Demands
+from runner.cli.parts import Part, checkpoint, left, listed, noting, total
+from runner.cli.parts import of as parts_of
+from runner.cli.running import Ready, Run
 from runner.cli.stopping import Stop, listening
-from runner.environment import Environment
-from runner.errors import InputError, PolicyError, Problem
+from runner.errors import InputError, PolicyError
 from runner.leaks import Guard
-from runner.pace import MOST_AT_ONCE, Pace, Rate, read_rate
+from runner.pace import Pace
 from runner.plan import Plan, Step
-from runner.quantities import seconds
+from runner.project import root_of
 from runner.reporters import Begun, Reporter
 from runner.reporters.text import Text
-from runner.results import Ran, RunResult, Tally
+from runner.results import Ran, RunResult, Status, StepResult, Tally
 from runner.scope import Captured
 from runner.session import Ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runner.files.checkpoints import Checkpoint
-    from runner.shards import Shard
+    pass
+
+_BAD: dict[Status, int] = {"blocked": 1, "failed": 2}
 
 _EPILOG = """\
 examples:
@@ -53,6 +57,8 @@ def parser() -> options.Parser:
     options.add_environment(made)
     options.add_reach(made)
     options.add_selection(made)
+    made.add_argument("--last-failed", action="store_true", help="those that failed the last time that they were run")
+    made.add_argument("--shard", metavar="I/N", help="part I of N: each machine of a pipeline runs one")
     made.add_argument("--list", action="store_true", help="print the ids of what is selected; send nothing")
     made.add_argument("--fail-fast", action="store_true", help="stop at the first request that fails")
     made.add_argument("--no-save", action="store_true", help="keep no captured value for later runs")
@@ -91,18 +97,14 @@ def main(arguments: list[str]) -> int:
         options.read_secrets(chosen.secrets_file),
         options.read_reach(chosen.allowed),
     )
-    demands = _Demands(chosen)
-    wanted = options.read_selection(chosen)
+    demands = Demands(chosen)
     with all_begun(options.collection_paths(chosen.collections), given) as assemblies:
-        turns = [data.of(one, chosen, demands.repeat, demands.shard) for one in assemblies]
-        looking = [data.looking(one, found) for one, found in zip(assemblies, turns, strict=True)]
-        parts = [
-            _Part(one, look, planned, found)
-            for one, look, found, planned in zip(assemblies, looking, turns, _planned(looking, wanted), strict=True)
-            if planned.steps
-        ]
+        parts = parts_of(assemblies, chosen, demands)
         if chosen.list:
-            options.out("\n".join(_listed(parts)))
+            options.out("".join(f"{line}\n" for line in listed(parts)))
+            return errors.PASSED
+        if not parts:
+            options.out(f"nothing to run: the requests are those of other shards than {chosen.shard}")
             return errors.PASSED
         prompts = [spec for part in parts for spec in prepare(part.looking, part.plan, chosen.color).prompts]
         if chosen.dry_run:
@@ -120,82 +122,6 @@ def main(arguments: list[str]) -> int:
             if first.running:
                 other.use(first.running)
         return _report(chosen, parts, demands)
-
-
-@dataclass
-class _Part:
-    """A collection of the run: `looking` has the first row at hand; it is run for each of `turns` (None: once)."""
-
-    assembly: Assembly
-    looking: Assembly
-    plan: Plan
-    turns: data.Turns | None
-
-
-class _Demands:
-    """What the numbers of the command line demand of a run. Raises InputError."""
-
-    def __init__(self, chosen: Namespace) -> None:
-        self.timeout = _timeout(chosen.timeout)
-        self.shard: Shard | None = None
-        self.repeat = None if chosen.repeat is None else _count("-n", chosen.repeat)
-        self.jobs = (
-            0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_AT_ONCE)
-        )
-        self.rate: Rate | None = None
-        if chosen.rate is not None:
-            self.rate = read_rate(chosen.rate)
-            if self.rate is None:
-                raise InputError(
-                    Problem("--rate is not a number of requests in a time", None, "write it as 10/s or 100/m")
-                )
-
-    def pace(self, environment: Environment | None, stop: Stop) -> Pace | None:
-        """The bounds of the environment; --rate is over its rate."""
-        rate = self.rate or (environment.rate if environment else None)
-        at_once = environment.concurrency if environment else None
-        return Pace(rate, at_once, time.monotonic, stop.sleep) if rate or at_once else None
-
-    def workers(self) -> int:
-        """Requests at once; `auto`: four for each processor, which wait for the network most of the time."""
-        return self.jobs or min(4 * (os.cpu_count() or 1), 16)
-
-
-def _count(option: str, written: str, most: int = 10**9) -> int:
-    if not (written.isascii() and written.isdigit() and 0 < int(written) <= most):
-        raise InputError(Problem(f"{option} is not a number from 1 to {most}", None, f"write {option} 4"))
-    return int(written)
-
-
-def _timeout(written: str | None) -> float | None:
-    if written is None:
-        return None
-    found = seconds(written)
-    if not found:
-        raise InputError(Problem("--timeout is not a duration", None, "write it as 10s or 2m"))
-    return found
-
-
-def _planned(assemblies: Sequence[Assembly], wanted: selection.Selection) -> list[Plan]:
-    """The plan of each collection; it may have no steps. Raises InputError when nothing is selected of any."""
-    if len(assemblies) == 1:
-        one = assemblies[0]
-        return [plan.make(one.collection, one.environment, one.scope, wanted)]
-    collections = [one.collection for one in assemblies]
-    unmet = selection.unknown(collections, wanted)
-    if unmet:
-        raise InputError(unmet)
-    plans = [plan.make(one.collection, one.environment, one.scope, wanted, empty=True) for one in assemblies]
-    if not any(planned.steps for planned in plans):
-        raise InputError(selection.nothing(collections, wanted))
-    return plans
-
-
-def _listed(parts: Sequence[_Part]) -> Iterator[str]:
-    """The id of each request of the plans; where there are several collections, after its file and a tab."""
-    for part in parts:
-        before = f"{part.plan.collection.path}\t" if len(parts) > 1 else ""
-        yield from (f"{before}{step.request.id}" for step in part.plan.steps)
 
 
 def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = False) -> preflight.Findings:
@@ -223,7 +149,7 @@ def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = Fa
     return findings
 
 
-def _report(chosen: Namespace, parts: Sequence[_Part], demands: _Demands) -> int:
+def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands) -> int:
     """Run, telling the reporter of each step as its turn comes."""
     assembly = parts[0].assembly
     started, clock = assembly.now(), time.perf_counter()
@@ -233,23 +159,27 @@ def _report(chosen: Namespace, parts: Sequence[_Part], demands: _Demands) -> int
         stop = stack.enter_context(listening())
         reporter = stack.enter_context(_reporter(chosen, assembly, guard.watch(sys.stdout, "standard output")))
         pace = demands.pace(assembly.environment, stop)
-        checkpoints = [_checkpoint(chosen, part, stack) for part in parts]
+        checkpoints = [checkpoint(chosen, part, stack) for part in parts]
         earlier = sum(len(found.finished) for found in checkpoints if found)
-        tell = _Telling(reporter, _total(parts, checkpoints))
+        tell = _Telling(reporter, total(parts, checkpoints))
         ready = [
             Ready(
                 part.plan,
                 part.assembly.scope,
                 stack.enter_context(_ports(part.assembly, tell, stop, pace, demands.timeout, save=not chosen.no_save)),
-                _left(part.turns, found),
-                _noting(found),
+                left(part.turns, found),
+                noting(found),
             )
             for part, found in zip(parts, checkpoints, strict=True)
         ]
         run = Run(ready, stop, chosen.fail_fast, demands.workers())
+        past = _Past(parts)
+        if any(found.failed for found in checkpoints if found):
+            tally.codes.add(errors.FAILED)
         try:
             for result in run.results():
                 tally.add(result)
+                past.add(result)
                 reporter.finished(result)
         except KeyboardInterrupt:
             stop.signal = stop.signal or 2  # SIGINT: where its handler is not ours
@@ -266,6 +196,7 @@ def _report(chosen: Namespace, parts: Sequence[_Part], demands: _Demands) -> int
             earlier=earlier,
         )
         reporter.ended(whole)
+        past.keep()
         if not (stop() or run.problems or (chosen.fail_fast and whole.exit_code)):
             for found in checkpoints:
                 if found is not None:
@@ -277,46 +208,31 @@ def _report(chosen: Namespace, parts: Sequence[_Part], demands: _Demands) -> int
     return 128 + stop.signal if stop.signal else whole.exit_code
 
 
-def _checkpoint(chosen: Namespace, part: _Part, stack: ExitStack) -> Checkpoint | None:
-    """Where it is noted which rows are done. Raises InputError when there is nothing to resume."""
-    if part.turns is None:
-        if chosen.resume:
-            hint = "give the rows that it had: --data FILE, or -n"
-            raise InputError(Problem("--resume, but this is no run over rows", None, hint))
-        return None
-    asked = [word for pair in _asked(chosen) for word in pair]
-    return stack.enter_context(data.checkpoint(part.assembly, part.turns, asked, resume=chosen.resume))
+class _Past:
+    """What the next run is to know of this one: how each request ended, the worst of its rows."""
 
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._environment = parts[0].assembly.environment
+        self._worst: dict[tuple[str, str], tuple[Status, float]] = {}
 
-def _asked(chosen: Namespace) -> Iterator[tuple[str, str]]:
-    """What of the command line chooses requests."""
-    for option, words in (("-r", chosen.requests), ("-t", chosen.tags), ("--skip-tag", chosen.skip_tags)):
-        yield from ((option, word) for word in words)
-    for option, word in (("--from", chosen.first), ("--alone", chosen.alone and "yes")):
-        if word:
-            yield option, word
+    def add(self, step: StepResult) -> None:
+        key = step.collection, step.id
+        before = self._worst.get(key)
+        if before is None or _BAD.get(step.status, 0) >= _BAD.get(before[0], 0):
+            self._worst[key] = step.status, step.duration
 
+    def keep(self) -> None:
+        """Keep it in the project's `.zrun`; where there is none, only what failed is worth making one."""
+        ended: dict[Path, dict[str, tuple[Status, float]]] = {}
+        for (file, name), one in self._worst.items():
+            ended.setdefault(Path(file), {})[name] = one
+        identity = self._environment.id if self._environment else None
+        for path, requests in ended.items():
+            root = root_of(path)
+            if (root / ".zrun").is_dir() or any(status in _BAD for status, _ in requests.values()):
+                from runner.files import history  # late: a run without an environment that passes keeps nothing
 
-def _left(turns: data.Turns | None, found: Checkpoint | None) -> Iterable[Turn] | None:
-    """The rows that are yet to be run."""
-    if turns is None or found is None:
-        return turns
-    return (turn for turn in turns if turn.number not in found.finished)
-
-
-def _noting(found: Checkpoint | None) -> Callable[[Turn, bool], None]:
-    return lambda turn, passed: found.done(turn.number, passed=passed) if found else None
-
-
-def _total(parts: Sequence[_Part], checkpoints: Sequence[Checkpoint | None]) -> int | None:
-    """How many requests there are to run; None where the rows cannot be counted before."""
-    total = 0
-    for part, found in zip(parts, checkpoints, strict=True):
-        turns = 1 if part.turns is None else part.turns.total
-        if turns is None:
-            return None
-        total += len(part.plan.steps) * (turns - (len(found.finished) if found else 0))
-    return total
+                history.write(root, identity, path, requests)
 
 
 class _Telling:

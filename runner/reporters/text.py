@@ -82,9 +82,15 @@ class Text:
         counts = [paint(f"{count} {kind}", _STYLE[kind], self._color) for kind in kinds if (count := run.count(kind))]
         total = run.total
         requests = f"{total} request{'' if total == 1 else 's'}" + (f": {', '.join(counts)}" if counts else "")
-        yield f"{requests} {self._marks.dot} {show_seconds(run.duration)}"
+        yield f"{requests} {self._marks.dot} {show_seconds(run.duration)}{self._rows(run)}"
         if run.exit_code != errors.PASSED:
             yield paint(f"exit {run.exit_code}: {_MEANING.get(run.exit_code, 'failed')}", "red", self._color)
+
+    def _rows(self, run: RunResult) -> str:
+        if run.rows is None:
+            return ""
+        before = f", {run.earlier} before" if run.earlier else ""
+        return f" {self._marks.dot} {run.rows} row{'' if run.rows == 1 else 's'}{before}"
 
     def _step(self, step: StepResult) -> Iterator[str]:
         yield self._headline(step)
@@ -96,6 +102,8 @@ class Text:
         style = _STYLE[step.status]
         mark = paint(getattr(self._marks, step.status), style, self._color)
         name = self._say(step.title) + (f" {self._say(f'({step.id})', 'dim')}" if step.title != step.id else "")
+        if step.row is not None:
+            name += self._say(f" (row {step.row})", "dim")
         if step.item is not None:
             name += self._say(f" [{step.item}]")
         if step.reason:

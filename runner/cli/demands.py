@@ -1,0 +1,67 @@
+"""What the numbers of the command line demand of a run: how often, how many at once, how fast, which part of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+
+from runner.cli.stopping import Stop
+from runner.environment import Environment
+from runner.errors import InputError, Problem
+from runner.pace import MOST_AT_ONCE, Pace, Rate, read_rate
+from runner.quantities import seconds
+from runner.shards import Shard, read_shard
+
+
+class Demands:
+    """Raises InputError for a number that is none."""
+
+    def __init__(self, chosen: Namespace) -> None:
+        self.timeout = _timeout(chosen.timeout)
+        self.shard: Shard | None = _shard(chosen.shard)
+        self.repeat = None if chosen.repeat is None else _count("-n", chosen.repeat)
+        self.jobs = (
+            0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_AT_ONCE)
+        )
+        self.rate: Rate | None = None
+        if chosen.rate is not None:
+            self.rate = read_rate(chosen.rate)
+            if self.rate is None:
+                raise InputError(
+                    Problem("--rate is not a number of requests in a time", None, "write it as 10/s or 100/m")
+                )
+
+    def pace(self, environment: Environment | None, stop: Stop) -> Pace | None:
+        """The bounds of the environment; --rate is over its rate."""
+        rate = self.rate or (environment.rate if environment else None)
+        at_once = environment.concurrency if environment else None
+        return Pace(rate, at_once, time.monotonic, stop.sleep) if rate or at_once else None
+
+    def workers(self) -> int:
+        """Requests at once; `auto`: four for each processor, which wait for the network most of the time."""
+        return self.jobs or min(4 * (os.cpu_count() or 1), 16)
+
+
+def _count(option: str, written: str, most: int = 10**9) -> int:
+    if not (written.isascii() and written.isdigit() and 0 < int(written) <= most):
+        raise InputError(Problem(f"{option} is not a number from 1 to {most}", None, f"write {option} 4"))
+    return int(written)
+
+
+def _timeout(written: str | None) -> float | None:
+    if written is None:
+        return None
+    found = seconds(written)
+    if not found:
+        raise InputError(Problem("--timeout is not a duration", None, "write it as 10s or 2m"))
+    return found
+
+
+def _shard(written: str | None) -> Shard | None:
+    if written is None:
+        return None
+    found = read_shard(written)
+    if found is None:
+        raise InputError(Problem("--shard is not a part of a whole", None, "write it as 2/5: the second of five"))
+    return found

@@ -1,0 +1,132 @@
+"""The collections of a run: what is selected of each, for which rows, and how far an interrupted run has come with it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from runner import plan, selection
+from runner.cli import data, options
+from runner.cli.assemble import Assembly
+from runner.cli.demands import Demands
+from runner.cli.running import Turn
+from runner.errors import InputError, Problem
+from runner.plan import Plan
+from runner.project import root_of
+from runner.selection import Selection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.files.checkpoints import Checkpoint
+
+
+@dataclass
+class Part:
+    """A collection of the run: `looking` has the first row at hand; it is run for each of `turns` (None: once)."""
+
+    assembly: Assembly
+    looking: Assembly
+    plan: Plan
+    turns: data.Turns | None
+
+
+def of(assemblies: Sequence[Assembly], chosen: Namespace, demands: Demands) -> list[Part]:
+    """The collections of which something is selected. Raises InputError when nothing is, unless it is another shard's."""
+    turns = [data.of(one, chosen, demands.repeat, demands.shard) for one in assemblies]
+    looking = [data.looking(one, found) for one, found in zip(assemblies, turns, strict=True)]
+    wanted = options.read_selection(chosen)
+    if chosen.last_failed:
+        wanted = replace(wanted, only=_last_failed(assemblies))
+    plans = _planned(looking, wanted)
+    if demands.shard is not None and not any(turns):
+        from runner import shards  # late: of runs that are divided
+
+        mine = shards.share(plans, demands.shard)
+        plans = [_plan(one, replace(wanted, only=mine)) for one in looking]
+    found = zip(assemblies, looking, plans, turns, strict=True)
+    return [Part(one, look, planned, rows) for one, look, planned, rows in found if planned.steps]
+
+
+def _plan(one: Assembly, wanted: Selection) -> Plan:
+    return plan.make(one.collection, one.environment, one.scope, wanted, empty=True)
+
+
+def _last_failed(assemblies: Sequence[Assembly]) -> Mapping[str, frozenset[str]]:
+    """The requests that failed the last time. Raises InputError when there are none."""
+    from runner.files import history  # late: of the option alone
+
+    found: dict[str, frozenset[str]] = {}
+    for one in assemblies:
+        path = one.collection.path
+        found[str(path)] = history.failed(root_of(path), one.environment.id if one.environment else None, path)
+    if not any(found.values()):
+        raise InputError(Problem("no request failed in the last run", None, "leave --last-failed out to run them all"))
+    return found
+
+
+def _planned(assemblies: Sequence[Assembly], wanted: Selection) -> list[Plan]:
+    """The plan of each collection; it may have no steps. Raises InputError when nothing is selected of any."""
+    if len(assemblies) == 1:
+        one = assemblies[0]
+        return [plan.make(one.collection, one.environment, one.scope, wanted)]
+    collections = [one.collection for one in assemblies]
+    unmet = selection.unknown(collections, wanted)
+    if unmet:
+        raise InputError(unmet)
+    plans = [_plan(one, wanted) for one in assemblies]
+    if not any(planned.steps for planned in plans):
+        raise InputError(selection.nothing(collections, wanted))
+    return plans
+
+
+def listed(parts: Sequence[Part]) -> Iterator[str]:
+    """The id of each request of the plans; where there are several collections, after its file and a tab."""
+    for part in parts:
+        before = f"{part.plan.collection.path}\t" if len(parts) > 1 else ""
+        yield from (f"{before}{step.request.id}" for step in part.plan.steps)
+
+
+def checkpoint(chosen: Namespace, part: Part, stack: ExitStack) -> Checkpoint | None:
+    """Where it is noted which rows are done. Raises InputError when there is nothing to resume."""
+    if part.turns is None:
+        if chosen.resume:
+            hint = "give the rows that it had: --data FILE, or -n"
+            raise InputError(Problem("--resume, but this is no run over rows", None, hint))
+        return None
+    asked = [word for pair in _asked(chosen) for word in pair]
+    if chosen.no_save and not chosen.resume:
+        return None
+    return stack.enter_context(data.checkpoint(part.assembly, part.turns, asked, resume=chosen.resume))
+
+
+def _asked(chosen: Namespace) -> Iterator[tuple[str, str]]:
+    """What of the command line chooses requests."""
+    for option, words in (("-r", chosen.requests), ("-t", chosen.tags), ("--skip-tag", chosen.skip_tags)):
+        yield from ((option, word) for word in words)
+    for option, word in (("--from", chosen.first), ("--alone", chosen.alone and "yes")):
+        if word:
+            yield option, word
+
+
+def left(turns: data.Turns | None, found: Checkpoint | None) -> Iterable[Turn] | None:
+    """The rows that are yet to be run."""
+    if turns is None or found is None:
+        return turns
+    return (turn for turn in turns if turn.number not in found.finished)
+
+
+def noting(found: Checkpoint | None) -> Callable[[Turn, bool], None]:
+    return lambda turn, passed: found.done(turn.number, passed=passed) if found else None
+
+
+def total(parts: Sequence[Part], checkpoints: Sequence[Checkpoint | None]) -> int | None:
+    """How many requests there are to run; None where the rows cannot be counted before."""
+    count = 0
+    for part, found in zip(parts, checkpoints, strict=True):
+        turns = 1 if part.turns is None else part.turns.total
+        if turns is None:
+            return None
+        count += len(part.plan.steps) * (turns - (len(found.finished) if found else 0))
+    return count
