@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -125,6 +126,7 @@ _TWO = "this row has 2 values, and the header names 3"
     ("name", "text", "expected"),
     [
         ("x.csv", 'a,b,c\n1,2\n"x\ny",2,3\n1,2\n1,2,3,4\n', [f"2:1 {_TWO}", f"5:1 {_TWO}", "6:1 this row has 4 values"]),
+        ("x.csv", "a,b\n1\n2,\0\n", ["2:1 this row has 1 value, and", "3:3 a NUL"]),
         ("x.csv", "a,b,a\n", ["1:1 the header names `a` twice"]),
         ("x.csv", "a,,b\n", ["1:1 column 2 of the header has no name"]),
         ("x.csv", "", ["is empty"]),
@@ -209,6 +211,18 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(InputError, match="cannot read"):
             rows.read_file(path)
+
+
+@pytest.mark.parametrize("kind", rows.FORMATS)
+def test_input_that_breaks_off_is_told(kind: rows.Format) -> None:
+    class Broken(io.BytesIO):
+        def read1(self, _most: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        readline = read1
+
+    with pytest.raises(InputError, match="cannot read standard input"):
+        rows.read_stream(Broken(), kind)
 
 
 def test_what_can_be_read_once_only_tells_a_mistake_at_its_row() -> None:

@@ -90,9 +90,12 @@ def _checked(octets: Octets, kind: Format, suffix: str, opened: Opened, state: t
     gathered = Gathered()
     columns, records = _records(octets, kind, suffix, gathered)
     total = 0
-    for one in records:
-        total += 1
-        columns = columns or tuple(one.values)
+    try:
+        for one in records:
+            total += 1
+            columns = columns or tuple(one.values)
+    except InputError as error:  # beside what was told before it
+        raise InputError(dict.fromkeys([*gathered.problems, *error.problems])) from None
     if gathered.problems:
         raise InputError(gathered.problems)
 

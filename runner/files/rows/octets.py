@@ -54,7 +54,7 @@ class Octets:
 
     def peek(self, seen: Callable[[bytes], bool]) -> bytes:
         """The first octets, as many as it takes until `seen` is content with them, or CHUNK; they are read again."""
-        while len(self._head) < CHUNK and not seen(self._head) and (raw := self._checked(self._some(CHUNK))):
+        while len(self._head) < CHUNK and not seen(self._head) and (raw := self._checked(self._some, CHUNK)):
             self._head += raw
         return self._head
 
@@ -113,13 +113,13 @@ class Octets:
         if end:
             raw, self._head = raw[:end], raw[end:]
         else:
-            raw += self._checked(self._file.readline(LONGEST_LINE + 1 - len(raw)))
+            raw += self._checked(self._file.readline, LONGEST_LINE + 1 - len(raw))
         self._hash.update(raw)
         return raw
 
     def _read(self, most: int) -> bytes:
         raw, self._head = self._head[:most], self._head[most:]
-        raw = raw or self._checked(self._some(most))
+        raw = raw or self._checked(self._some, most)
         self._hash.update(raw)
         return raw
 
@@ -128,7 +128,11 @@ class Octets:
         read: Callable[[int], bytes] = getattr(self._file, "read1", self._file.read)
         return read(most)
 
-    def _checked(self, raw: bytes) -> bytes:
+    def _checked(self, read: Callable[[int], bytes], most: int) -> bytes:
+        try:
+            raw = read(most)
+        except OSError as error:
+            raise InputError(Problem(f"cannot read {self.source.name}: {error.strerror}", None, "run again")) from None
         self._reads += 1
         due = not raw or len(raw) >= CHUNK or self._reads % _SELDOM == 0
         if due and self._begun is not None and fingerprint(self._file) != self._begun:
