@@ -9,9 +9,12 @@ from typing import Literal
 
 from runner.collection import Variable, Variables
 from runner.errors import Location, Problem
-from runner.pace import Rate
 from runner.records import record
 from runner.tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.pace import Rate
 
 
 @record

@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from runner.quantities import seconds
 from runner.records import record
 
-# Requests at once: more of them than this from one machine measure the machine.
-MOST_AT_ONCE = 256
-
 
 @record
 class Rate:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from runner import graph, selection
+from runner import graph
 from runner.collection import Collection, RequestSpec
 from runner.environment import Environment
-from runner.errors import InputError
+from runner.errors import InputError, Problem
 from runner.graph import Dependency, Graph
 from runner.lookup import STALE_WITHIN, expires_within
 from runner.quantities import show_seconds
 from runner.records import record
 from runner.scope import Scope
-from runner.selection import ALL, Selection
 from runner.template import Template
 from runner.values import MISSING, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.selection import Selection
 
 Verdict: TypeAlias = Literal["run", "skip", "maybe"]
 
@@ -54,7 +57,7 @@ def make(
     collection: Collection,
     environment: Environment | None,
     scope: Scope,
-    wanted: Selection = ALL,
+    wanted: Selection | None = None,
     *,
     empty: bool = False,
 ) -> Plan:
@@ -62,24 +65,18 @@ def make(
 
     Raises InputError for a cycle; unless `empty` is allowed, for a selection that cannot be met, and when nothing is left.
     """
-    if not empty:
-        unmet = selection.unknown((collection,), wanted)
-        if unmet:
-            raise InputError(unmet)
     shared = environment.all_variables() if environment else {}
     dependencies = graph.dependencies(collection.requests, shared)
     order = graph.in_order(collection, dependencies)
-    barred = {request.id for request in collection if not set(wanted.skip_tags).isdisjoint(request.tags)}
     because: dict[str, str]
-    if wanted.is_all:
-        because = {request.id: "" for request in order if "never" not in request.tags and request.id not in barred}
+    if wanted is None:
+        because = {request.id: "" for request in order if "never" not in request.tags}
+        if not because and not empty:
+            hint = "name one that is tagged `never` with -r"
+            raise InputError(Problem("the collection has no request to run", None, hint))
+        asked = frozenset(because)
     else:
-        because = dict.fromkeys(selection.select(collection, wanted), "asked for")
-    asked = frozenset(because)
-    if not wanted.is_all and not wanted.alone:
-        _add_needed(because, collection, dependencies, scope, barred)
-    if not because and not empty:
-        raise InputError(selection.nothing((collection,), wanted))
+        because, asked = _selected(collection, dependencies, scope, wanted, empty=empty)
     steps: list[Step] = []
     changing: set[str] = set()
     for request in order:
@@ -91,6 +88,25 @@ def make(
         needs = dependencies[request.id]
         steps.append(Step(request, needs, verdict, because[request.id], reason, request.id in asked))
     return Plan(collection, environment, tuple(steps), dependencies)
+
+
+def _selected(
+    collection: Collection, dependencies: Graph, scope: Scope, wanted: Selection, *, empty: bool
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Each request of the plan with why it is in it, and those among them that were asked for."""
+    from runner import selection  # late: most runs are of a whole collection
+
+    unmet = [] if empty else selection.unknown((collection,), wanted)
+    if unmet:
+        raise InputError(unmet)
+    because = dict.fromkeys(selection.select(collection, wanted), "" if wanted.is_all else "asked for")
+    asked = frozenset(because)
+    if not wanted.is_all and not wanted.alone:
+        barred = {request.id for request in collection if not set(wanted.skip_tags).isdisjoint(request.tags)}
+        _add_needed(because, collection, dependencies, scope, barred)
+    if not because and not empty:
+        raise InputError(selection.nothing())
+    return because, asked
 
 
 def _add_needed(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias
 
 from runner import errors
@@ -81,12 +80,12 @@ def deepest(codes: Collection[int]) -> int:
     return next((code for code in _PRECEDENCE if code in codes), errors.PASSED)
 
 
-@dataclass
 class Tally:
     """What steps come to, one after the other: all that is known of a run whose steps are no longer at hand."""
 
-    counts: dict[Status, int] = field(default_factory=dict)
-    codes: set[int] = field(default_factory=set)
+    def __init__(self, counts: Mapping[Status, int] | None = None) -> None:
+        self.counts: dict[Status, int] = dict(counts or {})
+        self.codes: set[int] = set()
 
     def add(self, step: StepResult) -> None:
         self.counts[step.status] = self.counts.get(step.status, 0) + 1

@@ -31,9 +31,6 @@ class Selection:
         return not (self.patterns or self.tags or self.first) and self.only is None
 
 
-ALL = Selection()
-
-
 def select(collection: Collection, selection: Selection) -> list[str]:
     """The ids of the requests that are asked for, in file order.
 
@@ -90,9 +87,6 @@ def _may_match(request: RequestSpec, pattern: str) -> bool:
     return "never" not in request.tags or request.id == pattern
 
 
-def nothing(collections: Sequence[Collection], selection: Selection) -> Problem:
+def nothing() -> Problem:
     """That a selection which can be met leaves nothing to run."""
-    if selection.is_all and not selection.skip_tags:
-        what = "the collection has" if len(collections) == 1 else "the collections have"
-        return Problem(f"{what} no request to run", None, "name one that is tagged `never` with -r")
     return Problem("the selection leaves no request to run", None, "--list shows what a selection selects")

@@ -9,9 +9,16 @@ from argparse import Namespace
 from runner.cli.stopping import Stop
 from runner.environment import Environment
 from runner.errors import InputError, Problem
-from runner.pace import MOST_AT_ONCE, Pace, Rate, read_rate
 from runner.quantities import seconds
-from runner.shards import Shard, read_shard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.pace import Pace, Rate
+    from runner.shards import Shard
+
+
+# Requests at once: more of them than this from one machine measure the machine.
+MOST_JOBS = 256
 
 
 class Demands:
@@ -21,11 +28,11 @@ class Demands:
         self.timeout = _timeout(chosen.timeout)
         self.shard: Shard | None = _shard(chosen.shard)
         self.repeat = None if chosen.repeat is None else _count("-n", chosen.repeat)
-        self.jobs = (
-            0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_AT_ONCE)
-        )
+        self.jobs = 0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_JOBS)
         self.rate: Rate | None = None
         if chosen.rate is not None:
+            from runner.pace import read_rate  # late: of runs that are slowed
+
             self.rate = read_rate(chosen.rate)
             if self.rate is None:
                 raise InputError(
@@ -36,7 +43,11 @@ class Demands:
         """The bounds of the environment; --rate is over its rate."""
         rate = self.rate or (environment.rate if environment else None)
         at_once = environment.concurrency if environment else None
-        return Pace(rate, at_once, time.monotonic, stop.sleep) if rate or at_once else None
+        if not (rate or at_once):
+            return None
+        from runner.pace import Pace  # late: of runs that are slowed
+
+        return Pace(rate, at_once, time.monotonic, stop.sleep)
 
     def workers(self) -> int:
         """Requests at once; `auto`: four for each processor, which wait for the network most of the time."""
@@ -61,6 +72,8 @@ def _timeout(written: str | None) -> float | None:
 def _shard(written: str | None) -> Shard | None:
     if written is None:
         return None
+    from runner.shards import read_shard  # late: of runs that are divided
+
     found = read_shard(written)
     if found is None:
         raise InputError(Problem("--shard is not a part of a whole", None, "write it as 2/5: the second of five"))

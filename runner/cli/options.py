@@ -13,7 +13,6 @@ from typing import NoReturn
 
 from runner.errors import InputError, Problem, did_you_mean
 from runner.quantities import seconds
-from runner.selection import ALL, Selection
 from runner.values import Value
 
 # A line by which a file is taken for a collection, among others in a folder.
@@ -22,6 +21,7 @@ _COLLECTION = re.compile(r"^(requests|include|\"requests\"|'requests')\s*:", re.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.files.secrets_file import GivenSecret
+    from runner.selection import Selection
 
 
 class Parser(argparse.ArgumentParser):
@@ -143,19 +143,19 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alone", action="store_true", help="nothing but what was selected: not what it needs")
 
 
-def read_selection(chosen: argparse.Namespace) -> Selection:
-    """What the options of add_selection say. Raises InputError."""
+def read_selection(chosen: argparse.Namespace) -> Selection | None:
+    """What the options of add_selection say; None: nothing."""
     asked = chosen.requests or chosen.tags or chosen.skip_tags or chosen.first or chosen.alone
-    return (
-        ALL
-        if not asked
-        else Selection(
-            tuple(chosen.requests),
-            tuple(tag for word in chosen.tags for tag in word.split(",")),
-            tuple(tag for word in chosen.skip_tags for tag in word.split(",")),
-            chosen.first,
-            alone=chosen.alone,
-        )
+    if not asked:
+        return None
+    from runner.selection import Selection  # late: most runs are of a whole collection
+
+    return Selection(
+        tuple(chosen.requests),
+        tuple(tag for word in chosen.tags for tag in word.split(",")),
+        tuple(tag for word in chosen.skip_tags for tag in word.split(",")),
+        chosen.first,
+        alone=chosen.alone,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from runner import plan, selection
+from runner import plan
 from runner.cli import data, options
 from runner.cli.assemble import Assembly
 from runner.cli.demands import Demands
@@ -15,21 +15,21 @@ from runner.cli.running import Turn
 from runner.errors import InputError, Problem
 from runner.plan import Plan
 from runner.project import root_of
-from runner.selection import Selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.files.checkpoints import Checkpoint
+    from runner.selection import Selection
 
 
-@dataclass
 class Part:
     """A collection of the run: `looking` has the first row at hand; it is run for each of `turns` (None: once)."""
 
-    assembly: Assembly
-    looking: Assembly
-    plan: Plan
-    turns: data.Turns | None
+    def __init__(self, assembly: Assembly, looking: Assembly, planned: Plan, turns: data.Turns | None) -> None:
+        self.assembly = assembly
+        self.looking = looking
+        self.plan = planned
+        self.turns = turns
 
 
 def of(assemblies: Sequence[Assembly], chosen: Namespace, demands: Demands) -> list[Part]:
@@ -38,18 +38,24 @@ def of(assemblies: Sequence[Assembly], chosen: Namespace, demands: Demands) -> l
     looking = [data.looking(one, found) for one, found in zip(assemblies, turns, strict=True)]
     wanted = options.read_selection(chosen)
     if chosen.last_failed:
-        wanted = replace(wanted, only=_last_failed(assemblies))
+        wanted = _only(wanted, _last_failed(assemblies))
     plans = _planned(looking, wanted)
     if demands.shard is not None and not any(turns):
         from runner import shards  # late: of runs that are divided
 
         mine = shards.share(plans, demands.shard)
-        plans = [_plan(one, replace(wanted, only=mine)) for one in looking]
+        plans = [_plan(one, _only(wanted, mine)) for one in looking]
     found = zip(assemblies, looking, plans, turns, strict=True)
     return [Part(one, look, planned, rows) for one, look, planned, rows in found if planned.steps]
 
 
-def _plan(one: Assembly, wanted: Selection) -> Plan:
+def _only(wanted: Selection | None, ids: Mapping[str, frozenset[str]]) -> Selection:
+    from runner.selection import Selection  # late: most runs are of a whole collection
+
+    return Selection(only=ids) if wanted is None else replace(wanted, only=ids)
+
+
+def _plan(one: Assembly, wanted: Selection | None) -> Plan:
     return plan.make(one.collection, one.environment, one.scope, wanted, empty=True)
 
 
@@ -66,18 +72,19 @@ def _last_failed(assemblies: Sequence[Assembly]) -> Mapping[str, frozenset[str]]
     return found
 
 
-def _planned(assemblies: Sequence[Assembly], wanted: Selection) -> list[Plan]:
+def _planned(assemblies: Sequence[Assembly], wanted: Selection | None) -> list[Plan]:
     """The plan of each collection; it may have no steps. Raises InputError when nothing is selected of any."""
     if len(assemblies) == 1:
         one = assemblies[0]
         return [plan.make(one.collection, one.environment, one.scope, wanted)]
-    collections = [one.collection for one in assemblies]
-    unmet = selection.unknown(collections, wanted)
+    from runner import selection  # late: most runs are of one collection
+
+    unmet = selection.unknown([one.collection for one in assemblies], wanted) if wanted else ()
     if unmet:
         raise InputError(unmet)
     plans = [_plan(one, wanted) for one in assemblies]
     if not any(planned.steps for planned in plans):
-        raise InputError(selection.nothing(collections, wanted))
+        raise InputError(selection.nothing())
     return plans
 
 

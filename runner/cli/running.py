@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from runner.errors import InputError, Problem
 from runner.plan import Plan
@@ -32,29 +31,40 @@ class Turn:
         return {**self.values, "row": dict(self.values), "iteration": self.number}
 
 
-@dataclass
 class Ready:
     """A collection that can run. `turns`: once for each of them (None: once). `finished` hears of the end of each,
     and whether nothing in it failed.
     """
 
-    plan: Plan
-    scope: Scope
-    ports: Ports
-    turns: Iterable[Turn] | None = None
-    finished: Callable[[Turn, bool], None] = lambda _turn, _passed: None
+    def __init__(
+        self,
+        plan: Plan,
+        scope: Scope,
+        ports: Ports,
+        turns: Iterable[Turn] | None,
+        finished: Callable[[Turn, bool], None],
+    ) -> None:
+        self.plan = plan
+        self.scope = scope
+        self.ports = ports
+        self.turns = turns
+        self.finished = finished
 
 
-@dataclass
 class Run:
-    """A run of several collections. `problems` are those of the run itself, that ended it: a row that cannot be read."""
+    """A run of several collections, `workers` requests at once.
 
-    ready: list[Ready]
-    stop: Callable[[], bool]
-    fail_fast: bool = False
-    workers: int = 1
-    problems: list[Problem] = field(default_factory=list)
-    turns: int = 0  # that were run to their end
+    `problems` are those of the run itself, that ended it: a row that cannot be read. `turns` counts those that were run to
+    their end.
+    """
+
+    def __init__(self, ready: Sequence[Ready], stop: Callable[[], bool], fail_fast: bool, workers: int) -> None:
+        self.ready = ready
+        self.stop = stop
+        self.fail_fast = fail_fast
+        self.workers = workers
+        self.problems: list[Problem] = []
+        self.turns = 0
 
     def results(self) -> Iterator[StepResult]:
         """Each step as its turn comes, in the order of collections, rows and requests."""

@@ -14,8 +14,11 @@ from runner.files import document, fields, sources
 from runner.files.credentials import read_providers
 from runner.files.document import Node
 from runner.files.forms import Form
-from runner.pace import MOST_AT_ONCE, Rate, read_rate
 from runner.tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.pace import Rate
 
 FOLDER = "environments"
 SUFFIXES = (".yaml", ".yml")
@@ -169,7 +172,7 @@ def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...],
     if "rate" in found:
         layers.rate = _rate(found["rate"], form)
     if "concurrency" in found:
-        layers.concurrency = form.whole(found["concurrency"], "`concurrency`", 1, 1, MOST_AT_ONCE)
+        layers.concurrency = form.whole(found["concurrency"], "`concurrency`", 1, 1, 256)
     if "sandbox" in found:
         layers.sandbox, layers.sandbox_location = _sandbox(found["sandbox"], form), found["sandbox"].location
 
@@ -196,6 +199,8 @@ def _state(node: Node, form: Form) -> Literal["file", "keyring"]:
 
 
 def _rate(node: Node, form: Form) -> Rate | None:
+    from runner.pace import read_rate  # late: few environments have a bound
+
     found = read_rate(node.value) if isinstance(node.value, str) else None
     if found is None:
         form.wrong(node, "this is not a number of requests in a time", "write it as 10/s or 100/m")
