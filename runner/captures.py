@@ -18,7 +18,7 @@ from runner.template import Template
 from runner.values import MISSING, Missing, Secret, Value, as_text, secrets_in, taint
 
 # What a token endpoint answers with (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3) is a secret without being told.
-_CUTTING = ("text", "bytes", "regex", "xpath")
+_CUTTING = ("text", "bytes", "regex", "xpath", "css")
 _LONGEST = 1e12  # seconds: no clock shows a later time
 TOKENS = ("access_token", "refresh_token", "id_token")
 
@@ -133,18 +133,22 @@ def _recognised(capture: Capture, value: Value, query: Query, response: Response
 
     Raises InputError for a map whose keys hold one: a key cannot be hidden.
     """
-    if query.kind == "regex" and isinstance(value, str):
+    if query.kind in ("regex", "xpath") and isinstance(value, str):
         cut = redactor.cut_from(response.text, value)
         if cut:
             return Secret(value, ", ".join(secret.name for secret in cut))
+    return _marked(capture, value, redactor)
+
+
+def _marked(capture: Capture, value: Value, redactor: Redactor) -> Value:
     if isinstance(value, list):
-        return [_recognised(capture, item, query, response, redactor) for item in value]
+        return [_marked(capture, item, redactor) for item in value]
     if isinstance(value, dict):
         for key in value:
             for span in redactor.spans(key):
                 message = f"`{capture.name}` was not captured: a key of the answer's map holds the secret `{span.secret.name}`"
                 raise InputError(Problem(message, capture.location, "capture a value of the map instead"))
-        return {key: _recognised(capture, item, query, response, redactor) for key, item in value.items()}
+        return {key: _marked(capture, item, redactor) for key, item in value.items()}
     if value is None or isinstance(value, (bool, Secret)):
         return value
     spans = redactor.spans(as_text(value))
@@ -158,7 +162,9 @@ def _value(capture: Capture, query: Query, response: Response, scope: Scope) -> 
     note = ""
     value: Value | Missing = MISSING
     try:
-        value = query(response)
+        value = queries.as_one(query, query(response))
+        why = queries.why_missing(query, response) if isinstance(value, Missing) and query.kind == "cert" else None
+        note = f": {why}" if why else ""
     except Unreadable as error:
         note = f": {error}"
     if not isinstance(value, Missing):
@@ -198,7 +204,7 @@ def _expires_in(capture: Capture, response: Response, scope: Scope) -> float | N
     written: Value | Missing
     if isinstance(capture.expires_in, Query):
         try:
-            written = capture.expires_in(response)
+            written = queries.as_one(capture.expires_in, capture.expires_in(response))
         except Unreadable:
             return None
     else:

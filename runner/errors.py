@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 PASSED = 0
@@ -32,12 +33,13 @@ INTERRUPTED = 130
 class Source:
     """One text that a person wrote (a file, or an argument of the command line).
 
-    `name` is what to show for it, `text` its content with line ends as they are. `hidden` tells of
+    `name` is what to show for it, `text` its content with line ends as they are, `path` the file. `hidden` tells of
     lines that hold what must not be shown (literal secrets) the column where it begins: only what is before it is shown.
     """
 
     name: str
     text: str = field(default="", repr=False)
+    path: Path | None = field(default=None, repr=False)
     hidden: Mapping[int, int] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list, init=False, repr=False)
 
@@ -150,6 +152,14 @@ class Cancelled(ZrunError):
     """The person stopped it (Ctrl-C, or end of input at a prompt)."""
 
     exit_code = INTERRUPTED
+
+
+class Malformed(ValueError):
+    """A text that is not what it should be; `offset` is the first character of it that cannot be."""
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -112,11 +112,23 @@ class Hop:
 
 
 @record
+class PeerCertificate:
+    """What the server proved itself with in the handshake: its certificate (X.509, DER).
+
+    `seen` is when it was (epoch seconds).
+    """
+
+    der: bytes
+    seen: float
+
+
+@record
 class Response:
     """The final answer. `content` is the decoded body: bytes, or the file that holds it when it is large.
 
     `url` is the address after redirects, `http_version` "1.1" or "2", `size` the decoded body's length in bytes,
-    `duration` the seconds from the first byte sent to the last byte read, redirects included.
+    `duration` the seconds from the first byte sent to the last byte read, redirects included. `certificate` is the
+    server's; None over plain http.
     """
 
     status: int
@@ -128,6 +140,7 @@ class Response:
     http_version: str
     duration: float
     hops: tuple[Hop, ...] = ()
+    certificate: PeerCertificate | None = None
 
     def header(self, name: str) -> list[str]:
         return header_values(self.headers, name)
@@ -156,15 +169,26 @@ class Response:
             raise Unreadable(f"the body is too large to be searched ({self.size} bytes; the bound is {READABLE})")
         return self.content.read_bytes()
 
-    @cached_property
-    def text(self) -> str:
-        """The body as text: by the charset of Content-Type, else UTF-8 (RFC 8259), bytes that do not fit replaced."""
-        body = self.bytes
-        charset = "utf-8-sig"
+    @property
+    def charset(self) -> str | None:
+        """The charset that Content-Type names."""
+        charset = None
         for parameter in next(iter(self.header("content-type")), "").split(";")[1:]:
             key, _, value = parameter.partition("=")
             if key.strip().lower() == "charset":
                 charset = value.strip().strip("\"'") or charset
+        return charset
+
+    @cached_property
+    def readings(self) -> dict[str, object]:
+        """What others have made of the body, by what they call it: it is parsed once, however many queries look into it."""
+        return {}
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text: by the charset of Content-Type, else UTF-8 (RFC 8259), bytes that do not fit replaced."""
+        body = self.bytes
+        charset = self.charset or "utf-8-sig"
         try:
             return body.decode("utf-8-sig" if charset.lower() in ("utf-8", "utf8") else charset, "replace")
         except (LookupError, ValueError):  # `idna` and `undefined` are Python's names of codecs that replace nothing

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from runner import queries, tree
 from runner.errors import Location
 from runner.exchange import Response, Unreadable
-from runner.jsonpath import stopped_at
 from runner.predicates import UNITS, WILDCARD, Expectation, Predicate
 from runner.queries import Query
 from runner.records import record
@@ -21,8 +21,14 @@ from runner.template import Lookup, Template
 from runner.tree import Entries, Items, Tree
 from runner.values import MISSING, Missing, Secret, Value, as_text, equal, reveal, type_name
 
+if TYPE_CHECKING:
+    from runner.json_schema import JsonSchema, Violation
+
 # How much of a value is shown: a judgement is read on a line.
 _SHOWN = 200
+# How many violations of a schema are told, a line each.
+_VIOLATIONS = 10
+_DAY = 86_400
 
 
 @record
@@ -59,10 +65,10 @@ def judge(
         actual = query(response)
     except Unreadable as error:
         note, readable = str(error), False
-    if readable and isinstance(actual, Missing) and query.kind == "json":
-        note = stopped_at(response.json, query.argument)
+    if readable and isinstance(actual, Missing):
+        note = queries.why_missing(query, response)
     found = [_check(predicate, actual, query, note, desk) for predicate in expectation.predicates]
-    if query.kind == "regex" and isinstance(actual, str):
+    if query.kind in ("regex", "xpath") and isinstance(actual, str):
         found = _without_pieces(found, desk.redactor.cut_from(response.text, actual))
     # What cannot be read is not known to be absent: it fails `exists: false` too.
     return found if readable else [replace(check, passed=False, note=note) for check in found]
@@ -77,16 +83,26 @@ def _without_pieces(checks: list[CheckResult], secrets: list[Secret]) -> list[Ch
 
 
 def _check(predicate: Predicate, actual: Value | Missing, query: Query, note: str | None, desk: _Desk) -> CheckResult:
-    verdict = _verdict(predicate, actual, query.kind, desk)
+    if query.selects_nodes:
+        actual = _as_meant(predicate, actual, query)
+    verdict = _verdict(predicate, actual, query.measures, desk)
     return CheckResult(
         query.text,
         predicate.name,
         verdict.passed,
         verdict.expected,
-        _show_quantity(actual, query.kind, desk.redactor),
+        _show_quantity(actual, query.measures, desk.redactor),
         predicate.location,
         None if verdict.passed else verdict.note or note,
     )
+
+
+def _as_meant(predicate: Predicate, nodes: Value | Missing, query: Query) -> Value | Missing:
+    """What a predicate looks at: how many nodes there are, each of them, a list of them; else at the one that is alone."""
+    if predicate.name == "length":
+        return [] if isinstance(nodes, Missing) else nodes
+    listed = predicate.name in ("each", "any") or (predicate.name != "in" and isinstance(predicate.operand, Items))
+    return nodes if listed else queries.as_one(query, nodes)
 
 
 @record
@@ -106,6 +122,8 @@ def _verdict(predicate: Predicate, actual: Value | Missing, kind: str, desk: _De
             return _Verdict(False, f"like {expected}")
         note = _unlike(predicate.operand, actual, "$", desk)
         return _Verdict(note is None, f"like {expected}", note)
+    if predicate.schema is not None:
+        return _by_schema(predicate.schema, actual, desk)
     operand = tree.render(predicate.operand, desk.lookup)
     if name == "exists":
         return _Verdict(
@@ -119,6 +137,24 @@ def _verdict(predicate: Predicate, actual: Value | Missing, kind: str, desk: _De
     # Equality knows that a number made a Secret is still that number; the others want the text itself.
     passed, note = _JUDGES[name](actual, operand if name in ("eq", "ne", "in") else reveal(operand))
     return _Verdict(passed, expected, note)
+
+
+def _by_schema(schema: JsonSchema, actual: Value | Missing, desk: _Desk) -> _Verdict:
+    expected = f"as {schema.name} has it"
+    if isinstance(actual, Missing):
+        return _Verdict(False, expected)
+    try:
+        found = schema.violations(actual, desk.lookup)
+    except Unreadable as error:
+        return _Verdict(False, expected, str(error))
+    told = [_violation(one, desk.redactor) for one in found[:_VIOLATIONS]]
+    more = len(found) - len(told)
+    return _Verdict(not found, expected, "\n".join([*told, *([f"and {more} more"] if more else [])]) or None)
+
+
+def _violation(one: Violation, redactor: Redactor) -> str:
+    said = one.said or f"is {show(one.actual, redactor)}; the schema wants {one.keyword}: {show(one.wanted, redactor)}"
+    return f"`{one.path}` {said} ({one.location})"
 
 
 def _in_units(operand: Value, kind: str) -> Value:
@@ -207,6 +243,8 @@ def show(value: Value | Missing, redactor: Redactor) -> str:
 
 def _show_quantity(actual: Value | Missing, kind: str, redactor: Redactor) -> str:
     if kind == "duration" and isinstance(actual, float):
+        if abs(actual) > _DAY:
+            return f"{actual / _DAY:.1f} days"
         return f"{actual * 1000:.0f} ms" if actual < 1 else f"{actual:.2f} s"
     return show(actual, redactor)
 

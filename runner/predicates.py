@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
 from runner import queries, tree
 from runner.errors import InputError, Location, Place, Problem, did_you_mean, nearest
@@ -13,11 +14,14 @@ from runner.records import record
 from runner.template import Name, Template
 from runner.tree import Entries, Entry, Items, Tree
 
+if TYPE_CHECKING:
+    from runner.json_schema import JsonSchema
+
 _TYPES = ("string", "number", "integer", "boolean", "null", "array", "object")
 # Predicates whose operand is again what must hold: of the length, of each item, ...
 _NESTING = ("length", "each", "any", "not")
 _COMPARING = ("eq", "ne", "lt", "le", "gt", "ge", "between", "in")
-_OTHERS = ("contains", "starts-with", "ends-with", "matches", "type", "exists", "empty", "like")
+_OTHERS = ("contains", "starts-with", "ends-with", "matches", "type", "exists", "empty", "like", "schema")
 PREDICATES = (*_COMPARING, *_OTHERS, *_NESTING)
 UNITS: dict[str, Callable[[str | float], float | None]] = {"duration": seconds, "size": size}
 # How others call them.
@@ -32,12 +36,16 @@ WILDCARD = re.compile(r"<<\s*any\s*(?:\(\s*(?:'(\w+)'|\"(\w+)\")?\s*\)\s*)?>>\Z"
 
 @record
 class Predicate:
-    """One condition as written: its name (`eq`, `gt`, `length`, ...), and its operand or the conditions inside it."""
+    """One condition as written: its name (`eq`, `gt`, `length`, ...), and its operand or the conditions inside it.
+
+    `schema` is what the operand of a `schema` was read to.
+    """
 
     name: str
     operand: Tree
     location: Location
     inner: tuple[Predicate, ...] = ()
+    schema: JsonSchema | None = None
 
 
 @record
@@ -50,7 +58,11 @@ class Expectation:
     text: str
 
 
-def parse_expectations(written: Tree, location: Location) -> tuple[Expectation, ...]:
+# Reads the operand of a `schema`. Raises InputError.
+ReadSchema: TypeAlias = Callable[[Tree, Place], "JsonSchema"]
+
+
+def parse_expectations(written: Tree, location: Location, read_schema: ReadSchema) -> tuple[Expectation, ...]:
     """The value of an `expect:` (or of `renew.on`, `until`). Raises InputError with every mistake in it."""
     if isinstance(written, int) and not isinstance(written, bool):
         query = queries.parse_query("status", _Fixed(location))
@@ -62,7 +74,7 @@ def parse_expectations(written: Tree, location: Location) -> tuple[Expectation, 
     found: list[Expectation] = []
     for entry in written.entries:
         try:
-            found.append(_expectation(entry))
+            found.append(_expectation(entry, read_schema))
         except InputError as error:
             problems.extend(error.problems)
     if problems:
@@ -78,16 +90,25 @@ class _Fixed:
         return self.location
 
 
-def _expectation(entry: Entry) -> Expectation:
+def _expectation(entry: Entry, read_schema: ReadSchema) -> Expectation:
     problems: list[Problem] = []
     query: QuerySpec | None = None
+    if entry.key == "schema":  # short, as a lone status is
+        query = queries.parse_query("json $", _Fixed(entry.location))
+        schema = read_schema(entry.value, entry.value_place)
+        predicate = Predicate("schema", entry.value, entry.location, schema=schema)
+        return Expectation(query, (predicate,), entry.location, "schema")
     try:
-        query = entry.key if isinstance(entry.key, Template) else queries.parse_query(entry.key, entry.place)
+        if isinstance(entry.key, Template):
+            queries.check_extra(str(entry.key).partition(" ")[0], entry.location)
+            query = entry.key
+        else:
+            query = queries.parse_query(entry.key, entry.place)
     except InputError as error:
         problems.extend(error.problems)
-    kind = query.kind if isinstance(query, Query) else str(entry.key).partition(" ")[0]
+    measures = query.measures if isinstance(query, Query) else str(entry.key).partition(" ")[0]
     try:
-        predicates = _conditions(entry.value, entry.value_place, kind)
+        predicates = _conditions(entry.value, entry.value_place, measures, read_schema)
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
     if query is None:
@@ -95,7 +116,7 @@ def _expectation(entry: Entry) -> Expectation:
     return Expectation(query, predicates, entry.location, str(entry.key))
 
 
-def _conditions(written: Tree, place: Place, kind: str) -> tuple[Predicate, ...]:
+def _conditions(written: Tree, place: Place, kind: str, read_schema: ReadSchema) -> tuple[Predicate, ...]:
     """The predicates of a map of them; anything else means equality. Raises InputError."""
     if not isinstance(written, Entries) or not written.entries:
         _check_operand("eq", written, place, kind)
@@ -111,7 +132,7 @@ def _conditions(written: Tree, place: Place, kind: str) -> tuple[Predicate, ...]
     found: list[Predicate] = []
     for entry in known:
         try:
-            found.append(_predicate(entry, kind))
+            found.append(_predicate(entry, kind, read_schema))
         except InputError as error:
             problems.extend(error.problems)
     if problems:
@@ -121,8 +142,8 @@ def _conditions(written: Tree, place: Place, kind: str) -> tuple[Predicate, ...]
 
 def _meant(word: str) -> str | None:
     """The predicate that `word` was meant to be; None when it is far from all."""
-    if word in _ALIASES or word == "schema":
-        return _ALIASES.get(word, word)
+    if word in _ALIASES:
+        return _ALIASES[word]
     near = nearest(word, PREDICATES)
     from difflib import SequenceMatcher  # late: only a map that is no map of predicates pays for it
 
@@ -131,8 +152,6 @@ def _meant(word: str) -> str | None:
 
 def _unknown(entry: Entry, mixed: bool) -> Problem:
     word = str(entry.key)
-    if word == "schema":
-        return Problem("the predicate `schema` is not supported yet", entry.location, "`like` matches a shape")
     meant = _meant(word)
     otherwise = "to compare with this whole map, write it under `eq:`"
     hint = f"did you mean `{meant}`? {otherwise[0].upper()}{otherwise[1:]}" if meant else otherwise
@@ -141,10 +160,12 @@ def _unknown(entry: Entry, mixed: bool) -> Problem:
     return Problem(f"`{word}` is not a predicate", entry.location, hint)
 
 
-def _predicate(entry: Entry, kind: str) -> Predicate:
+def _predicate(entry: Entry, kind: str, read_schema: ReadSchema) -> Predicate:
     name = str(entry.key)
+    if name == "schema":
+        return Predicate(name, entry.value, entry.location, schema=read_schema(entry.value, entry.value_place))
     if name in _NESTING:
-        inner = _conditions(entry.value, entry.value_place, "" if name != "not" else kind)
+        inner = _conditions(entry.value, entry.value_place, "" if name != "not" else kind, read_schema)
         return Predicate(name, entry.value, entry.location, inner)
     _check_operand(name, entry.value, entry.value_place, kind)
     return Predicate(name, entry.value, entry.location)

@@ -4,8 +4,13 @@ status  size  duration  redirects       numbers: size in bytes, duration in seco
 header NAME                             its text; a list where the field came several times
 cookie NAME                             the value that the answer sets
 json JSONPATH                           RFC 9535: a singular path gives the value, any other a list
+xpath XPATH                             in XML or HTML: a text, number or boolean, or nodes
+css SELECTOR                            in HTML: nodes, or with `::attr(NAME)` at its end an attribute of each
 regex PATTERN                           in the body as text: the first group, else the whole match
+cert FIELD                              of the server's certificate: subject, expires-in (seconds), ...
 text  bytes  url  http-version          texts: bytes in hexadecimal, url after redirects
+
+Nodes are a list of their texts. Where there is one alone, that text stands for it (`as_one`).
 """
 
 from __future__ import annotations
@@ -14,13 +19,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from runner.errors import InputError, Location, Place, Problem, did_you_mean
+from runner.errors import InputError, Location, Malformed, Place, Problem, did_you_mean
 from runner.exchange import Response, Unreadable
-from runner.jsonpath import compile_jsonpath
+from runner.jsonpath import compile_jsonpath, stopped_at
 from runner.template import Lookup, Template
 from runner.values import MISSING, Missing, Secret, Value
 
-__all__ = ["Query", "QuerySpec", "compile_jsonpath", "parse_query", "resolve", "search"]
+__all__ = ["Query", "QuerySpec", "as_one", "compile_jsonpath", "parse_query", "resolve", "search", "why_missing"]
 
 # Seconds that a regular expression may take for one body.
 REGEX_TIME = 1.0
@@ -43,6 +48,17 @@ class Query:
 
     def __call__(self, response: Response) -> Value | Missing:
         return self.select(response)
+
+    @property
+    def measures(self) -> str:
+        """What it may be compared with, when that has units: `duration`, `size`; else nothing."""
+        if self.kind == "cert":
+            return "duration" if self.argument == "expires-in" else ""
+        return self.kind if self.kind in ("duration", "size") else ""
+
+    @property
+    def selects_nodes(self) -> bool:
+        return self.kind in ("xpath", "css")
 
 
 # A query with a template in it is parsed when it has been rendered.
@@ -71,6 +87,27 @@ def _regex(pattern: str) -> Select:
     return lambda response: search(pattern, response.text)
 
 
+def _xpath(path: str) -> Select:
+    from runner import markup  # late: of bodies that are XML or HTML alone
+
+    return markup.compile_xpath(path)
+
+
+def _css(selector: str) -> Select:
+    from runner import markup  # as above
+
+    return markup.compile_css(selector)
+
+
+def _cert(name: str) -> Select:
+    from runner.certificates import FIELDS  # late: few look at a certificate
+
+    if name not in FIELDS:
+        raise ValueError(did_you_mean(name, FIELDS) or f"there is {', '.join(FIELDS)}")
+    read = FIELDS[name]
+    return lambda response: MISSING if response.certificate is None else read(response.certificate)
+
+
 # kind -> what it gives; the second table wants an argument, and may raise ValueError for it.
 _PLAIN: dict[str, Select] = {
     "status": lambda response: response.status,
@@ -86,9 +123,11 @@ _WITH_ARGUMENT: dict[str, tuple[str, Callable[[str], Select]]] = {
     "header": ("a name", _header),
     "cookie": ("a name", _cookie),
     "json": ("a JSONPath", _json),
+    "xpath": ("an XPath", _xpath),
+    "css": ("a CSS selector", _css),
     "regex": ("a pattern", _regex),
+    "cert": ("a field of a certificate", _cert),
 }
-_LATER = ("schema", "xpath", "css", "cert")
 KINDS = (*_PLAIN, *_WITH_ARGUMENT)
 
 
@@ -113,10 +152,16 @@ def parse_query(text: str, place: Place) -> Query:
         try:
             return Query(text, kind, argument, whole, make(argument))
         except ValueError as error:
-            at = place.at(text.index(argument, offset + len(kind)), len(argument))
+            begins = text.index(argument, offset + len(kind))
+            off = error.offset if isinstance(error, Malformed) else 0
+            at = place.at(begins + off, max(1, len(argument) - off))
             raise InputError(Problem(f"this is not {noun}: {error}", at, _HINTS.get(kind))) from None
-    if kind in _LATER:
-        raise InputError(Problem(f"the query `{kind}` is not supported yet", here, f"there is: {', '.join(KINDS)}"))
+        except ImportError:
+            hint = "pip install 'zrun[xpath]'"
+            raise InputError(Problem(f"the query `{kind}` needs the extra `xpath`", here, hint)) from None
+    if kind == "schema":
+        hint = "in `expect`, write `json $: {schema: FILE}`; it selects nothing that could be captured"
+        raise InputError(Problem("`schema` is a predicate", here, hint))
     near = did_you_mean(kind, KINDS, f"a query begins with one of: {', '.join(KINDS)}")
     raise InputError(Problem(f"`{kind}` is not a query", here, f"write `json {kind}`" if kind[:1] == "$" else near))
 
@@ -124,7 +169,33 @@ def parse_query(text: str, place: Place) -> Query:
 _HINTS = {
     "json": "JSONPath as in RFC 9535: `$.data[0].id`, `$['a key']`, `$.items[?@.n > 1]`",
     "regex": "test the pattern alone; in YAML, put it into single quotes",
+    "xpath": "XPath 1.0: `//item/@id`, `string(//title)`, `count(//item)`",
+    "css": "`ul > li.new`, `a[href]`; `::attr(href)` at its end takes an attribute",
 }
+
+
+def check_extra(kind: str, place: Location) -> None:
+    """Raises InputError when a query whose text is not known yet could not be read for want of an extra."""
+    if kind in ("xpath", "css"):
+        from importlib.util import find_spec  # late: of these two alone
+
+        if any(find_spec(library) is None for library in ("lxml", *(["cssselect"] if kind == "css" else []))):
+            hint = "pip install 'zrun[xpath]'"
+            raise InputError(Problem(f"the query `{kind}` needs the extra `xpath`", place, hint))
+
+
+def as_one(query: Query, value: Value | Missing) -> Value | Missing:
+    """`value`, or the text of the one node that it is."""
+    return value[0] if query.selects_nodes and isinstance(value, list) and len(value) == 1 else value
+
+
+def why_missing(query: Query, response: Response) -> str | None:
+    """Why `query` selects nothing in `response`, as far as can be told. Raises Unreadable."""
+    if query.kind == "json":
+        return stopped_at(response.json, query.argument)
+    if query.kind == "cert":
+        return "the answer came over plain http: there is no certificate"
+    return None
 
 
 def resolve(spec: QuerySpec, lookup: Lookup) -> Query:

@@ -72,8 +72,6 @@ def test_what_a_query_selects(query: str, selected: object) -> None:
         ("header", 1, "header"),
         ("regex (a", 7, "pattern"),
         ("regex " + "(" * 3000, 7, "pattern"),
-        ("xpath //a", 1, "not supported yet"),
-        ("cert subject", 1, "not supported yet"),
     ],
 )
 def test_a_mistaken_query_is_told_at_its_column(query: str, column: int, says: str) -> None:

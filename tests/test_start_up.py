@@ -21,12 +21,15 @@ print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)
 HEAVY = {
     "asyncio",
     "click",
+    "cssselect",
     "difflib",
     "getpass",
     "jinja2",
     "jsonpath",
     "jsonschema",
+    "jsonschema_rs",
     "logging.handlers",
+    "lxml",
     "pygments",
     "regex",
     "rich",
@@ -88,6 +91,7 @@ def test_a_run_of_names_alone_loads_httpx_and_yaml(tmp_path: Path, server: Serve
     assert status == 0
     assert {"httpx", "yaml"} <= modules
     assert not heavy(modules)
+    assert not {"runner.certificates", "runner.files.schemas", "runner.json_schema", "runner.markup"} & modules
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,8 @@ def test_a_run_of_names_alone_loads_httpx_and_yaml(tmp_path: Path, server: Serve
         ({"name": "<<$uuid>>"}, "runner.dynamic"),
         ({"query": "json $..method", "is": "[GET]"}, "jsonpath"),
         ({"query": "regex GET", "is": "GET"}, "regex"),
+        ({"query": "schema", "is": "{type: object}"}, "jsonschema_rs"),
+        ({"query": "cert subject", "is": "{exists: false}"}, "runner.certificates"),
     ],
 )
 def test_each_feature_loads_its_own(tmp_path: Path, server: Server, change: dict[str, str], library: str) -> None:
@@ -113,6 +119,14 @@ def test_a_mistake_is_told_without_the_http_library(tmp_path: Path, server: Serv
     assert status == 2
     assert "httpx" not in modules
     assert not {"jinja2", "rich", "starlette"} & heavy(modules)
+
+
+def test_a_query_of_markup_loads_its_libraries_and_no_other(tmp_path: Path, server: Server) -> None:
+    for query, libraries in (("xpath //a", {"lxml"}), ("css a", {"lxml", "cssselect"})):
+        project(tmp_path, server, query=query, **{"is": "x"})
+        status, modules = loaded(tmp_path, "check", "c.yaml")
+        assert status == 0
+        assert heavy(modules) == libraries
 
 
 def test_check_loads_no_http_library(tmp_path: Path, server: Server) -> None:

@@ -73,7 +73,7 @@ def content(path: Path, opened: Callable[[Path], BinaryIO] = lambda path: path.o
 
 def parse_bytes(raw: bytes, path: Path) -> Node:
     """The one document in the bytes of the file at `path`. Raises InputError when it is not YAML that zrun takes."""
-    return parse(Source(shown(path), _decoded(raw, path)))
+    return parse(Source(shown(path), decoded(raw, path), path))
 
 
 def shown(path: Path) -> str:
@@ -84,7 +84,8 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def _decoded(raw: bytes, path: Path) -> str:
+def decoded(raw: bytes, path: Path) -> str:
+    """The text of a file of people. Raises InputError when it is not UTF-8."""
     for mark, name in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
         if raw.startswith(mark):
             raise InputError(Problem(f"{shown(path)} is written in {name}", None, "save it as UTF-8"))
@@ -130,7 +131,7 @@ def parse(source: Source) -> Node:
 def parse_all(raw: bytes, path: Path, most: int) -> list[Node]:
     """Every document in the bytes of the file at `path`, up to `most` values in all. Raises as `parse`."""
     return _parsed(
-        Source(shown(path), _decoded(raw, path)), lambda text: list(yaml.compose_all(text, Loader=_Loader)), most
+        Source(shown(path), decoded(raw, path), path), lambda text: list(yaml.compose_all(text, Loader=_Loader)), most
     )
 
 

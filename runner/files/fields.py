@@ -69,7 +69,7 @@ UNTIL: Fields = {
     "timeout": (DURATION, "When to give up. Default: 10m."),
 }
 CAPTURE: Fields = {
-    "from": (TEXT, "The query: json $.id, header Location, cookie SESSION, regex id=([0-9]+), ..."),
+    "from": (TEXT, "The query: json $.id, header Location, cookie SESSION, xpath //id, css h1, regex id=([0-9]+), ..."),
     "default": (ANYTHING, "The value when the query selects nothing; without it that fails the request."),
     "filter": (TEMPLATE, "An expression over `value`: <<value | b64decode>>."),
     "secret": (FLAG, "Whether to mask it."),
@@ -335,7 +335,7 @@ def definitions() -> dict[str, Schema]:
         {"required": ["method", "url"]},
         {"required": ["extends"]},
     ]
-    queries = "^\\s*(" + "|".join(KINDS) + ")(\\s|$)|<<"
+    queries = "^\\s*(" + "|".join((*KINDS, "schema")) + ")(\\s|$)|<<"
     return {
         "pairs": PAIRS,
         "variables": VARIABLES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from runner import paths, template
 from runner.collection import Pair, Text, Variable
@@ -15,6 +16,9 @@ from runner.quantities import seconds
 from runner.template import Template
 from runner.tree import Entries, Entry, Item, Items, Tree
 
+if TYPE_CHECKING:
+    from runner.json_schema import JsonSchema
+
 
 @dataclass
 class Form:
@@ -22,6 +26,7 @@ class Form:
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    schemas: dict[str, JsonSchema] = field(default_factory=dict)  # those that were read, by where they are written
 
     def wrong(self, where: Node | Location, message: str, hint: str | None = None) -> None:
         location = where.location if isinstance(where, Node) else where

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner import predicates, queries
 from runner.collection import (
@@ -21,7 +21,7 @@ from runner.collection import (
     Until,
     Variables,
 )
-from runner.errors import InputError, nearest
+from runner.errors import InputError, Place, nearest
 from runner.files import fields
 from runner.files.credentials import overridden, read_auth
 from runner.files.document import Node
@@ -33,6 +33,9 @@ from runner.queries import Query, QuerySpec
 from runner.template import Template
 from runner.tree import Tree
 from runner.values import MISSING
+
+if TYPE_CHECKING:
+    from runner.json_schema import JsonSchema
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,9 @@ def read_request(request_id: str, key: Node, node: Node, around: Surroundings, f
         expect=_expectations_of(around, own, form),
         capture=tuple(_captures(own.get("capture"), form)),
         needs=tuple(Need(name, place) for name, place in form.names(own["needs"], "`needs`")) if "needs" in own else (),
-        renew=_renew(given.get("renew"), form),
+        renew=_renew(given.get("renew"), form, around.project),
         retry=_retry(given.get("retry"), form),
-        until=_until(own.get("until"), form),
+        until=_until(own.get("until"), form, around.project),
         for_each=_for_each(own, form),
         layers=around.layers,
         **optional,
@@ -180,7 +183,7 @@ def _expectations_of(around: Surroundings, own: dict[str, Node], form: Form) -> 
     found: dict[str, Expectation] = {}
     for layer in (*around.defaults, own):
         if "expect" in layer and not _is_null(layer["expect"]):
-            found.update((e.text, e) for e in expectations(layer["expect"], form))
+            found.update((e.text, e) for e in expectations(layer["expect"], form, around.project))
     return tuple(found.values())
 
 
@@ -188,9 +191,14 @@ def _is_null(node: Node) -> bool:
     return node.kind == "scalar" and node.value is None
 
 
-def expectations(node: Node, form: Form) -> tuple[Expectation, ...]:
+def expectations(node: Node, form: Form, project: Project) -> tuple[Expectation, ...]:
+    def read_schema(written: Tree, place: Place) -> JsonSchema:
+        from runner.files import schemas  # late: few expectations hold one
+
+        return schemas.read_schema(written, place, project, form.schemas)
+
     try:
-        return predicates.parse_expectations(form.tree(node), node.location)
+        return predicates.parse_expectations(form.tree(node), node.location, read_schema)
     except InputError as error:
         form.problems.extend(error.problems)
         return ()
@@ -235,9 +243,10 @@ def _query(node: Node, form: Form) -> QuerySpec:
         form.wrong(node, "a capture names a query", "for example: `json $.id`")
         return _no_query(node)
     text = form.text(node, "the query")
-    if isinstance(text, Template):
-        return text
     try:
+        if isinstance(text, Template):
+            queries.check_extra(text.text.partition(" ")[0], node.location)
+            return text
         return queries.parse_query(text, node.place)
     except InputError as error:
         form.problems.extend(error.problems)
@@ -271,14 +280,14 @@ def _expires_in(node: Node | None, form: Form) -> QuerySpec | Tree:
     return tree
 
 
-def _renew(node: Node | None, form: Form) -> Renew | None:
+def _renew(node: Node | None, form: Form, project: Project) -> Renew | None:
     if node is None or _is_null(node):
         return None
     found = form.fields(node, fields.RENEW, "`renew`")
     if "on" not in found or "run" not in found:
         form.wrong(node, "`renew` wants `on` and `run`", "write {on: {status: 401}, run: refresh}")
         return None
-    return Renew(expectations(found["on"], form), form.plain(found["run"], "`run`"), found["run"].location)
+    return Renew(expectations(found["on"], form, project), form.plain(found["run"], "`run`"), found["run"].location)
 
 
 def _retry(node: Node | None, form: Form) -> Retry | None:
@@ -313,17 +322,17 @@ def _retried(node: Node, form: Form) -> list[int | str]:
     return found
 
 
-def _until(node: Node | None, form: Form) -> Until | None:
+def _until(node: Node | None, form: Form, project: Project) -> Until | None:
     if node is None or _is_null(node):
         return None
     if node.kind != "map":
-        return Until(expectations(node, form), node.location)
+        return Until(expectations(node, form, project), node.location)
     times = {key.key: value for key, value in node.pairs if key.key in fields.UNTIL}
     on = Node("map", node.place, pairs=tuple(pair for pair in node.pairs if pair[0].key not in fields.UNTIL))
     if not on.pairs:
         form.wrong(node, "`until` says not what must hold", "add an expectation: {status: 200}")
     given = {name: form.duration(value, f"`{name}`", 5.0) for name, value in times.items()}
-    return Until(expectations(on, form), node.location, **given)
+    return Until(expectations(on, form, project), node.location, **given)
 
 
 def _for_each(own: dict[str, Node], form: Form) -> ForEach | None:

@@ -169,8 +169,8 @@ class Text:
         yield f"{self._say(f'{check.location}:', 'bold')} {self._say(check.query)}"
         yield f"  expected  {self._say(check.expected, 'green')}"
         yield f"  actual    {self._say(check.actual, 'red')}"
-        if check.note:
-            yield f"  note      {self._say(check.note)}"
+        for line in check.note.split("\n") if check.note else ():
+            yield f"  note      {self._say(line)}"
 
     def _problem(self, problem: Problem) -> Iterator[str]:
         where = self._say(f"{problem.location}:", "bold") + " " if problem.location else ""

@@ -23,7 +23,7 @@ from runner import __version__, redirects
 from runner.bodies import Multipart, boundary_of, opened
 from runner.environment import Tls
 from runner.errors import InputError, NetworkError, Problem
-from runner.exchange import IN_MEMORY, Call, Headers, Hop, Response
+from runner.exchange import IN_MEMORY, Call, Headers, Hop, PeerCertificate, Response
 from runner.origins import PORTS, host_of, split
 from runner.project import replacing
 from runner.transport.clients import HEADERS, Clients
@@ -118,11 +118,13 @@ class Transport:
                 leads_to = redirects.target(answer.status_code, got, call.url) if call.follow_redirects else None
                 if leads_to is not None:
                     return self._nothing(answer, got, call), self._follow(call, answer.status_code, leads_to, hops)
+                certificate = _certificate(answer)
                 body, size = self._body(answer, call)
             finally:
                 answer.close()
         version = answer.http_version.removeprefix("HTTP/")
-        return Response(answer.status_code, answer.reason_phrase, got, body, size, call.url, version, 0.0), None
+        response = Response(answer.status_code, answer.reason_phrase, got, body, size, call.url, version, 0.0)
+        return replace(response, certificate=certificate), None
 
     def _nothing(self, answer: httpx.Response, headers: Headers, call: Call) -> Response:
         """A redirect's own body is of no use to anybody; a short one is read, so that its connection can be used again."""
@@ -252,6 +254,15 @@ class Transport:
             if label and self._progress is not None:
                 self._progress(label, size, total)
         return size
+
+
+def _certificate(answer: httpx.Response) -> PeerCertificate | None:
+    """The server's, of the handshake of this connection; of plain http none, though a proxy may have one of its own."""
+    if answer.request.url.scheme != "https":
+        return None
+    spoken = answer.extensions["network_stream"].get_extra_info("ssl_object")
+    der = spoken.getpeercert(True) if spoken is not None else None
+    return PeerCertificate(der, time.time()) if der else None
 
 
 def _no_auth(request: httpx.Request) -> httpx.Request:
