@@ -6,38 +6,42 @@ files gives. Nothing is fetched. `format` is judged; a pattern that takes too ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from posixpath import dirname, relpath
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit
 
-from runner import tree
-from runner.errors import InputError, Location, Place, Problem, did_you_mean
+from runner import schema_growth, tree
+from runner.errors import InputError, Location, Problem, did_you_mean
 from runner.exchange import Unreadable
 from runner.records import record
-from runner.template import Lookup, Template
-from runner.tree import Entries, Items, Tree
+from runner.schema_documents import (
+    Document,
+    Path,
+    Resources,
+    at,
+    embedded,
+    inside,
+    maps,
+    outline,
+    reference_in,
+    reference_to,
+    templates,
+)
+from runner.schema_growth import Growth, measure
+from runner.template import Lookup
+from runner.tree import Entries
 from runner.values import Value, reveal
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 # How often a pattern may go back over one text: some milliseconds.
 _BACKTRACKS = 100_000
-_REFERENCES = ("$ref", "$dynamicRef")
-# What a schema holds that is no schema: a value to compare with, or a note.
-_VALUES = ("const", "default", "enum", "examples")
-
-
-@record
-class Document:
-    """A text that holds a schema: the URI that it is known by, that of its file, and what is written in it."""
-
-    uri: str
-    file: str
-    tree: Tree
-    place: Place
+# What is begun cannot be stopped, so it is counted before: schemas at one place; visits of places, to judge them and to
+# tell what each does not keep, which is some hundred times as slow. Either takes seconds at most.
+_MOST_HERE, _MOST_JUDGED, _MOST_TOLD = 10_000, 100_000_000, 300_000
 
 
 @record
@@ -57,9 +61,6 @@ class Violation:
 
 # From a URI, that of its file, and the place of the reference to the document. Raises InputError.
 Fetch: TypeAlias = Callable[[str, str, Location], Document]
-# A document, by its URI and those of the `$id`s in it, with the part that each stands for.
-_Resources: TypeAlias = dict[str, tuple[Tree, Place]]
-_Path: TypeAlias = list[str | int]
 
 
 def read(name: str, root: Document, fetch: Fetch) -> JsonSchema:
@@ -74,14 +75,22 @@ def read(name: str, root: Document, fetch: Fetch) -> JsonSchema:
 
     def retrieve(uri: str) -> Any:
         if uri not in documents:
-            place = _reference_to(uri, documents.values()) or root.place.at(0)
+            place = reference_to(uri, documents.values()) or root.place.at(0)
             found = fetch(uri, _file_of(uri, documents.values()), place)
             _check(found)
             documents[uri] = found
-        return _outline(documents[uri].tree)
+        return outline(documents[uri].tree)
 
-    _compiled(_outline(root.tree), root.uri, retrieve, documents)
-    return JsonSchema(name, root, documents)
+    _compiled(outline(root.tree), root.uri, retrieve, documents)
+    schema = JsonSchema(name, root, documents)
+    try:
+        here = schema.growth.here
+    except RecursionError:
+        here = _MOST_HERE + 1
+    if here > _MOST_HERE:
+        hint = "let alternatives refer to fewer schemas that they share"
+        raise InputError(Problem("this JSON Schema comes to the same place too often", root.place.at(0), hint))
+    return schema
 
 
 def _file_of(uri: str, documents: Iterable[Document]) -> str:
@@ -107,43 +116,58 @@ class JsonSchema:
 
     def violations(self, value: Value, lookup: Lookup) -> list[Violation]:
         """What `value` does not keep, in the order of the schema. Raises Unreadable for a text that is no Unicode."""
-        if next(_templates(self.root.tree), None) is None:
+        if next(templates(self.root.tree), None) is None:
             validator, filled = self._validator, None
         else:
             filled = tree.render(self.root.tree, lookup)
             validator = self._compiled(reveal(filled))
+        count, depth = measure(value)
+        if count * self.growth.visits(min(depth, self.growth.parts)) > _MOST_JUDGED:
+            raise Unreadable("the schema has too many ways to the same place for a body that is nested so deeply")
         try:
+            if validator.is_valid(value):
+                return []
+            if count * self.growth.visits(depth) > _MOST_TOLD:
+                return [self._somewhere(value)]
             return [self._violation(error, filled) for error in validator.iter_errors(value)]
         except UnicodeEncodeError:
             raise Unreadable("it holds half of a surrogate pair, which no schema can judge") from None
 
     @cached_property
     def _validator(self) -> Any:
-        return self._compiled(_outline(self.root.tree))
+        return self._compiled(outline(self.root.tree))
 
     def _compiled(self, content: Any) -> Any:
         def retrieve(uri: str) -> Any:
-            return _outline(self.documents[uri].tree)
+            return outline(self.documents[uri].tree)
 
         return _compiled(content, self.root.uri, retrieve, self.documents)
 
     @cached_property
-    def _resources(self) -> _Resources:
-        found: _Resources = {}
+    def growth(self) -> Growth:
+        return schema_growth.growth(self.documents.values())
+
+    def _somewhere(self, value: Value) -> Violation:
+        said = "does not keep it; where is not told of a body so large, or of a schema with so many ways to one place"
+        return Violation("$", value, "", None, self.root.place.at(0), said)
+
+    @cached_property
+    def _resources(self) -> Resources:
+        found: Resources = {}
         for one in self.documents.values():
-            found.update(_embedded(one.tree, one.place, one.uri))
+            found.update(embedded(one.tree, one.place, one.uri))
         return found
 
     def _violation(self, error: Any, filled: Value) -> Violation:
         where, path = self._keyword(error)
         written, place = self._resources.get(where, (self.root.tree, self.root.place))
-        wanted, location = _at(written, place, path)
+        wanted, location = at(written, place, path)
         if filled is not None and where == self.root.uri:
-            wanted = _inside(filled, path)
+            wanted = inside(filled, path)
         keyword = next((step for step in reversed(path) if isinstance(step, str)), "")
         return Violation(json_path(error.instance_path), error.instance, keyword, wanted, location, self._said(error))
 
-    def _keyword(self, error: Any) -> tuple[str, _Path]:
+    def _keyword(self, error: Any) -> tuple[str, Path]:
         """The resource and the way in it to the keyword that was not kept."""
         where, _, pointer = (error.absolute_keyword_location or f"{self.root.uri}#").partition("#")
         steps = [unquote(step).replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
@@ -162,11 +186,10 @@ class JsonSchema:
             return "may not be there"
         if kind == "PropertyNames":
             return "has a key that the schema's `propertyNames` does not take"
-        if kind in ("AnyOf", "OneOfNotValid"):
-            nearest = _nearest(error.kind.context)
+        if kind in _ALTERNATIVES:
+            nearest = _nearest(error)
             where, path = self._keyword(nearest)
-            written, place = self._resources.get(where, (self.root.tree, self.root.place))
-            _, location = _at(written, place, path)
+            _, location = at(*self._resources.get(where, (self.root.tree, self.root.place)), path)
             near = json_path(nearest.instance_path)
             return f"keeps none of the schema's `{error.kind.name}`; the nearest fails at `{near}` ({location})"
         if kind == "OneOfMultipleValid":
@@ -178,10 +201,17 @@ class JsonSchema:
         return None
 
 
-def _nearest(branches: list[list[Any]]) -> Any:
-    """Of the alternatives that fail, the one that gets deepest into the value, then that with the fewest errors: its first."""
-    failing = [errors for errors in branches if errors]
-    return max(failing, key=lambda errors: (min(len(e.instance_path) for e in errors), -len(errors)))[0]
+_ALTERNATIVES = ("AnyOf", "OneOfNotValid")
+
+
+def _nearest(error: Any) -> Any:
+    """Of alternatives that all fail, the one that gets deepest into the value, then that with the fewest errors: its first."""
+    while type(error.kind).__name__ in _ALTERNATIVES:
+        failing = [errors for errors in error.kind.context if errors]
+        if not failing:
+            break
+        error = max(failing, key=lambda errors: (min(len(e.instance_path) for e in errors), -len(errors)))[0]
+    return error
 
 
 def _listed(names: list[str]) -> str:
@@ -189,7 +219,7 @@ def _listed(names: list[str]) -> str:
     return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def json_path(steps: _Path) -> str:
+def json_path(steps: Path) -> str:
     """The place in a value as a JSONPath (RFC 9535)."""
     path = "$"
     for step in steps:
@@ -234,7 +264,7 @@ def _compiled(content: Any, uri: str, retrieve: Callable[[str], Any], documents:
         if refused:
             raise refused[0] from None
         said = getattr(error, "message", str(error))
-        place = _reference_in(said, documents.values()) or documents[uri].place.at(0)
+        place = reference_in(said, documents.values()) or documents[uri].place.at(0)
         raise InputError(Problem(f"this JSON Schema cannot be used: {said}", place, "mend the reference")) from None
 
 
@@ -243,18 +273,18 @@ _WRITE_OUT = "write out the names of files: they are read before values are know
 
 def _check(document: Document) -> None:
     """Raises InputError with every place where `document` is no schema of 2020-12."""
-    content = _outline(document.tree)
+    content = outline(document.tree)
     if not isinstance(content, (dict, bool)):
         hint = "a JSON Schema is a map: {type: object, required: [id]}"
         raise InputError(Problem("this is not a JSON Schema", document.place.at(0), hint))
-    for _, entries, _ in _maps(document.tree, document.place, document.uri):
+    for _, entries, _ in maps(document.tree, document.place, document.uri):
         for entry in entries.entries:
             if entry.key == "$schema" and isinstance(entry.value, str) and entry.value.rstrip("#") != DIALECT:
                 hint = f"zrun reads 2020-12 alone: {DIALECT}"
                 raise InputError(Problem("this JSON Schema is written in another version", entry.location, hint))
     problems: dict[str, Problem] = {}
     for error in _dialect().iter_errors(content):
-        value, where = _at(document.tree, document.place, error.instance_path)
+        value, where = at(document.tree, document.place, error.instance_path)
         word = next((step for step in reversed(error.instance_path) if isinstance(step, str)), "the schema")
         said = str(error.message) if type(error.kind).__name__ not in ("AnyOf", "Format") else _SPECIFICATION
         message = f"this is not a JSON Schema of 2020-12: `{word}` cannot be this"
@@ -273,125 +303,3 @@ def _dialect() -> Any:
         raise ValueError(f"{uri} is asked for")
 
     return _library({"$ref": DIALECT}, "urn:zrun:schema", nothing)
-
-
-class _Gone(Exception):
-    """A value that is not known before its template is filled in."""
-
-
-def _outline(written: Tree) -> Any:
-    """The schema as far as it is written out: what a template stands in is left out, with its keyword."""
-    try:
-        return _known(written)
-    except _Gone:
-        return True
-
-
-def _known(written: Tree) -> Any:
-    if isinstance(written, Template):
-        raise _Gone
-    if isinstance(written, Items):
-        return [_known(item.value) for item in written.items]
-    if not isinstance(written, Entries):
-        return written
-    found: dict[str, Any] = {}
-    for entry in written.entries:
-        if not isinstance(entry.key, Template):
-            try:
-                found[entry.key] = _known(entry.value)
-            except _Gone:
-                continue
-    return found
-
-
-def _templates(written: Tree) -> Iterator[Template]:
-    if isinstance(written, Template):
-        yield written
-    elif isinstance(written, Items):
-        for item in written.items:
-            yield from _templates(item.value)
-    elif isinstance(written, Entries):
-        for entry in written.entries:
-            yield from _templates(entry.key)
-            yield from _templates(entry.value)
-
-
-def _at(written: Tree, place: Place, path: _Path) -> tuple[Value, Location]:
-    """What stands at the end of `path`, and where; the location is its key's."""
-    location = place.at(0)
-    here = written
-    for step in path:
-        if isinstance(here, Entries):
-            entry = next((entry for entry in here.entries if str(entry.key) == step), None)
-            if entry is None:
-                break
-            here, location = entry.value, entry.location
-        elif isinstance(here, Items) and str(step).isdecimal() and int(step) < len(here.items):
-            item = here.items[int(step)]
-            here, location = item.value, item.place.at(0)
-        else:
-            break
-    return _outline(here), location
-
-
-def _inside(value: Value, path: _Path) -> Value:
-    for step in path:
-        if isinstance(value, dict) and step in value:
-            value = value[str(step)]
-        elif isinstance(value, list) and str(step).isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-    return value
-
-
-def _embedded(written: Tree, place: Place, uri: str) -> Iterator[tuple[str, tuple[Tree, Place]]]:
-    """Each part of a document that has a URI of its own, the document first."""
-    yield uri, (written, place)
-    seen = {uri}
-    for base, entries, at in _maps(written, place, uri):
-        if base not in seen:  # the outermost map of a base is the one with its `$id`
-            seen.add(base)
-            yield base, (entries, at)
-
-
-def _maps(written: Tree, place: Place, base: str) -> Iterator[tuple[str, Entries, Place]]:
-    """Every map of a document that may be a schema, with the base URI that holds in it."""
-    if isinstance(written, Items):
-        for item in written.items:
-            yield from _maps(item.value, item.place, base)
-    elif isinstance(written, Entries):
-        own = next((e.value for e in written.entries if e.key == "$id" and isinstance(e.value, str)), None)
-        base = _joined(base, own) if own else base
-        yield base, written, place
-        for entry in written.entries:
-            if entry.key not in _VALUES:
-                yield from _maps(entry.value, entry.value_place, base)
-
-
-def _joined(base: str, reference: str) -> str:
-    try:
-        return urljoin(base, reference).partition("#")[0]
-    except ValueError:
-        return base
-
-
-def _references(documents: Iterable[Document]) -> Iterator[tuple[str, str, Location]]:
-    """Each reference: the URI that it leads to, how it is written, and where."""
-    for document in documents:
-        for base, entries, _ in _maps(document.tree, document.place, document.uri):
-            for entry in entries.entries:
-                if entry.key in _REFERENCES and isinstance(entry.value, str):
-                    where = entry.value_place.at(0, max(1, len(entry.value)))
-                    yield _joined(base, entry.value), entry.value, where
-
-
-def _reference_to(uri: str, documents: Iterable[Document]) -> Location | None:
-    return next((where for to, _, where in _references(documents) if to == uri), None)
-
-
-def _reference_in(said: str, documents: Iterable[Document]) -> Location | None:
-    """The reference that the library's words speak of: they hold its fragment, or its URI."""
-    for to, written, where in _references(documents):
-        fragment = unquote(written.partition("#")[2])
-        if (fragment and f"'{fragment}'" in said) or f"'{to}'" in said or f"'{written}'" in said:
-            return where
-    return None

@@ -362,6 +362,53 @@ def test_a_hostile_body_or_schema_is_bounded(tmp_path: Path, server: Server, sch
     assert says in "\n".join(notes(done))
 
 
+def shared(count: int, word: str, below: bool) -> dict[str, Any]:
+    """Each of `count` schemas leads to the one before it by two ways: at the same place, or at the items."""
+    schemas: dict[str, Any] = {"s0": {"type": "null"}}
+    for number in range(1, count + 1):
+        way: dict[str, Any] = {"$ref": f"#/$defs/s{number - 1}"}
+        schemas[f"s{number}"] = {word: [{"items": way} if below else way] * 2}
+    return {"$ref": f"#/$defs/s{count}", "$defs": schemas}
+
+
+def nested(depth: int, inner: Any) -> Any:
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+TREE: dict[str, Any] = {"type": "array", "anyOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "body", "status", "says"),
+    [
+        (shared(60, "anyOf", False), 1, 2, "comes to the same place too often"),
+        (shared(60, "allOf", False), 1, 2, "comes to the same place too often"),
+        ({"$ref": "#/$defs/a0", "$defs": {f"a{n}": {"$ref": f"#/$defs/a{n + 1}"} for n in range(3000)} | {"a3000": {}}},
+         1, 2, "comes to the same place too often"),
+        (shared(60, "anyOf", True), nested(60, 1), 1, "too many ways"),
+        (shared(60, "anyOf", True), nested(4, 1), 0, ""),
+        (shared(3, "allOf", True), nested(3, 1), 1, "wants type"),
+        (TREE, nested(60, 1), 1, "where is not told"),
+        (TREE, nested(60, []), 0, ""),
+        (TREE, nested(4, 1), 1, "keeps none of the schema's `anyOf`; the nearest fails at `$[0][0][0][0]`"),
+        ({"items": {"type": "null"}}, list(range(400_000)), 1, "where is not told"),
+        ({"type": "array", "items": {"$ref": "#"}}, nested(400, 1), 1, "is 1; the schema wants"),
+        ({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}, "type": "object"}, {"l": {"r": {"l": 5}}}, 1, "`$.l.r.l`"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_would_not_end_is_not_begun(
+    tmp_path: Path, server: Server, schema: Any, body: Any, status: int, says: str
+) -> None:
+    server.hook = lambda method, path: (200, body)
+    project(tmp_path, server.url, FILE, None, lead=schema)
+    done = zrun(tmp_path, "collections/c.yaml", "--format", "json")
+    assert done.status == status, done.err
+    assert says in (done.err if status == 2 else "\n".join(notes(done)))
+    assert len(server.seen) == (0 if status == 2 else 1)
+
+
 def test_a_body_without_end_is_no_json(tmp_path: Path, server: Server) -> None:
     project(tmp_path, server.url, FILE, None, lead={"type": "array", "items": {"$ref": "#"}})
     for body in ("[" * 100_000, "[" * 900 + "]" * 900, "\0", ""):

@@ -31,6 +31,8 @@ LAYERS: dict[str, int] = {
     "tree": 1,
     "jsonpath": 1,
     "json_schema": 1,
+    "schema_documents": 1,
+    "schema_growth": 1,
     "markup": 1,
     "certificates": 1,
     "queries": 1,

@@ -11,8 +11,9 @@ from runner import json_schema
 from runner.errors import InputError, Location, Place, Problem, Source
 from runner.files import document
 from runner.files.forms import Form
-from runner.json_schema import Document, JsonSchema
+from runner.json_schema import JsonSchema
 from runner.project import Project
+from runner.schema_documents import Document
 from runner.template import Template
 from runner.tree import Entries, Tree
 
