@@ -66,3 +66,6 @@ def test_requests_share_one_connection(tmp_path: Path) -> None:
         second = transport.send(Call("GET", url))
     assert (first.status, first.http_version, first.bytes) == (200, "2", b"body")
     assert (second.bytes, second.header("x-streams")) == (b"none", ["3"])
+    assert first.certificate is not None
+    assert second.certificate is not None
+    assert second.certificate.der == first.certificate.der
