@@ -47,15 +47,16 @@ class Tab:
         self._held = b""
         self._number = 0
         self._session: str | None = None
-        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.events: list[dict[str, Any]] = []  # what the browser told unasked: of the domains that are enabled
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
 
     def open(self, url: str) -> None:
-        self._ask("Page.navigate", url=url)
+        self.ask("Page.navigate", url=url)
 
     def evaluate(self, script: str) -> Any:
         """The value of an expression of JavaScript; None while a page changes."""
-        answer = self._ask("Runtime.evaluate", expression=script, returnByValue=True)
+        answer = self.ask("Runtime.evaluate", expression=script, returnByValue=True)
         return answer.get("result", {}).get("value")
 
     def wait(self, script: str) -> Any:
@@ -70,7 +71,8 @@ class Tab:
             f"{script}: never true; the page: {self.evaluate('document.body && document.body.innerText')}"
         )
 
-    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """The result of a command of the protocol; empty when the browser refuses it."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
         if self._session:
@@ -79,6 +81,8 @@ class Tab:
         ends = time.monotonic() + _SECONDS
         while time.monotonic() < ends:
             answer = self._message(ends - time.monotonic())
+            if "method" in answer:
+                self.events.append(answer)
             if answer.get("id") == self._number:
                 result: dict[str, Any] = answer.get("result", {})
                 return result
