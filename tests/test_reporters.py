@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runner import __version__
 from runner.errors import Location, NetworkError, Problem, Source
 from runner.exchange import Call, Exchange, Headers, Hop, Part, Response
 from runner.judgement import CheckResult
@@ -546,13 +547,18 @@ def test_the_document() -> None:
     steps = document.pop("steps")
     assert list(document.items()) == [
         ("zrun-report", 1),
+        ("version", __version__),
         ("collection", "Zoho CRM"),
+        ("collections", [{"name": "Zoho CRM", "file": "crm.yaml"}]),
         ("environment", "us"),
         ("started", "2025-11-24T16:00:00.250Z"),
         ("duration", 1.24),
         ("interrupted", False),
         ("exit-code", 1),
         ("summary", {"total": 3, "passed": 1, "failed": 1, "skipped": 1, "blocked": 0}),
+        ("rows", None),
+        ("earlier", 0),
+        ("problems", []),
     ]
     repeated, failed, skipped = steps
     assert [step["id"] for step in steps] == ["contacts", "leads/create", "refresh"]

@@ -26,7 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("runner.cli.doctor", "find out whether the credential is alive, and if not, why"),
     "token": ("runner.cli.tokens", "print a fresh access token; status, refresh, revoke, watch: see its --help"),
     "exec": ("runner.cli.execute", "run a command with a fresh access token in its process environment"),
-    "schema": ("runner.cli.schema", "print the JSON Schema of a collection or an environment"),
+    "report": ("runner.cli.report", "make another report of a run's JSON report"),
+    "schema": ("runner.cli.schema", "print the JSON Schema of a collection, an environment or a report"),
     "init": ("runner.cli.init", "make a new project that runs at once"),
     "sandbox": ("runner.cli.sandbox", "serve the Zoho sandbox until stopped"),
 }

@@ -66,6 +66,20 @@ class Redactor:
         """One for each secret that is too short to be masked."""
         return tuple(self._short.values())
 
+    @property
+    def known(self) -> int:
+        """How many texts are masked: it grows when one is learned."""
+        return len(self._learn_all())
+
+    def texts(self) -> frozenset[str]:
+        """What is masked, unmasked: for a system around us that masks by itself what it is told."""
+        return frozenset(self._learn_all())
+
+    def _learn_all(self) -> dict[str, Secret]:
+        if self._pending:
+            self._learn()
+        return self._known
+
     def add(self, secret: Secret) -> None:
         """From now on, mask this one, and what it was made of."""
         for part in secret.made_of:

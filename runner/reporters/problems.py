@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from runner.errors import Location, Problem
 from runner.reporters import Redact, unmasked
-from runner.reporters.terminal import cells, paint, printable, shown
+from runner.reporters.terminal import cells, paint, printable, shown, unheard
 
 _TAB = "    "
 _CUT = "..."
@@ -29,7 +29,7 @@ def render(problems: Iterable[Problem], *, color: bool, width: int, redact: Reda
         lines += _block(problem, color, width, redact)
     if len(ordered) > 1:
         lines += ["", _count(ordered, color)]
-    return "".join(line + "\n" for line in lines)
+    return unheard("".join(line + "\n" for line in lines))
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:

@@ -54,9 +54,20 @@ def paint(text: str, style: str, color: bool) -> str:
 
 def printable(text: str) -> str:
     """`text` on one line, with escapes (`\\n`, `\\x1b`, `\\u202e`) for all that a terminal would obey instead of show."""
+    if "##" in text:
+        text = unheard(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(shown, text))
+
+
+def unheard(text: str) -> str:
+    """`text` without what a CI system that reads the log would obey wherever on a line it stands.
+
+    GitHub Actions obeys `##[command]`, Azure Pipelines that and `##vso[command]`; both also in a container that tells
+    nothing of them.
+    """
+    return text.replace("##[", "#\\x23[").replace("##vso[", "#\\x23vso[")
 
 
 @lru_cache(maxsize=1024)

@@ -70,11 +70,11 @@ def safe_url(url: str) -> str:
 
 def excerpt(response: Response, redact: Redact, length: int) -> str:
     """The beginning of a body on one line, without the blanks that only lay it out; or what it is, when it is no text."""
-    text = _readable(response)
+    text = readable(response)
     if text is None:
         return printable(_described(response.size, redact(response.media_type)))
     # Blanks that lay out take room, but seldom ten times as much as what is shown.
-    shown = " ".join(_masked(text, redact, 10 * length).split())
+    shown = " ".join(masked(text, redact, 10 * length).split())
     cut = len(shown) > length or len(text) > 10 * length
     return printable(shown[:length]) + ("..." if cut else "") or "(empty)"
 
@@ -86,7 +86,7 @@ def request(call: Call, redact: Redact) -> Iterator[str]:
     yield f"{redact(call.method)} {target}"
     if host and not header_values(call.headers, "host"):
         yield f"Host: {host}"
-    yield from _headers(call.headers, redact)
+    yield from _lines(call.headers, redact)
     if call.content is None:
         return
     yield ""
@@ -95,7 +95,7 @@ def request(call: Call, redact: Redact) -> Iterator[str]:
     elif isinstance(call.content, bytes):
         text = call.content.decode("utf-8", "replace")
         media_type = redact(next(iter(header_values(call.headers, "content-type")), "").partition(";")[0])
-        yield from _body(text, redact) if _is_text(text) else [f"({_described(len(call.content), media_type)})"]
+        yield from _body(text, redact) if is_text(text) else [f"({_described(len(call.content), media_type)})"]
     else:
         for part in call.content:
             yield f"({redact(_part(part))})"
@@ -107,11 +107,11 @@ def _response(response: Response, save: Path | None, redact: Redact) -> Iterator
         yield f"{hop.status} (redirected to {redact(safe_url(hop.target))}{dropped})"
     reason = f" {redact(response.reason)}" if response.reason else ""
     yield f"{response.status}{reason} (HTTP/{redact(response.http_version)}, {show_seconds(response.duration)})"
-    yield from _headers(response.headers, redact)
+    yield from _lines(response.headers, redact)
     if not response.size:
         return
     yield ""
-    text = None if save else _readable(response)
+    text = None if save else readable(response)
     if text is not None:
         yield from _body(text, redact)
         return
@@ -119,7 +119,13 @@ def _response(response: Response, save: Path | None, redact: Redact) -> Iterator
     yield f"({_described(response.size, redact(response.media_type))}{where})"
 
 
-def _headers(headers: Headers, redact: Redact) -> Iterator[str]:
+def _lines(headers: Headers, redact: Redact) -> Iterator[str]:
+    for name, value in fields(headers, redact):
+        yield f"{name}: {value}"
+
+
+def fields(headers: Headers, redact: Redact) -> Iterator[tuple[str, str]]:
+    """Header fields, fit to be shown: secrets masked, and of credentials that nobody knows their kind alone."""
     for name, value in headers:
         safe = redact(value)
         kind = name.lower()
@@ -127,12 +133,12 @@ def _headers(headers: Headers, redact: Redact) -> Iterator[str]:
         word, mark, _ = value.partition(" " if "authorization" in kind else "=" if "cookie" in kind else "\n")
         if kind in _CREDENTIALS and (safe == value or word.lower() in _MADE_OF):
             safe = f"{word}{mark}..." if mark else "..."
-        yield f"{redact(name)}: {safe_url(safe)}"
+        yield redact(name), safe_url(safe)
 
 
 def _body(text: str, redact: Redact) -> Iterator[str]:
     shown = ""
-    for piece in _laid_out(_masked(text, redact, BOUND), json_it=_is_json(text)):
+    for piece in _laid_out(masked(text, redact, BOUND), json_it=_is_json(text)):
         shown += piece
         if len(shown) > BOUND:
             break
@@ -141,7 +147,7 @@ def _body(text: str, redact: Redact) -> Iterator[str]:
         yield f"(cut here; the whole body has {len(text)} characters)"
 
 
-def _masked(text: str, redact: Redact, length: int) -> str:
+def masked(text: str, redact: Redact, length: int) -> str:
     """The first `length` characters of a body, and so many more as one secret takes."""
     shown = redact(text, length) if len(text) > length else redact(text)
     return _FORM_TOKEN.sub(r"\1...", _JSON_TOKEN.sub(r"\1...", shown))
@@ -169,14 +175,14 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def _readable(response: Response) -> str | None:
+def readable(response: Response) -> str | None:
     """The body's text; None when it is binary, or so large that it lies in a file."""
     if isinstance(response.content, Path):
         return None
-    return response.text if _is_text(response.text) else None
+    return response.text if is_text(response.text) else None
 
 
-def _is_text(decoded: str) -> bool:
+def is_text(decoded: str) -> bool:
     """Whether bytes were text, seen by what decoding made of them (U+FFFD stands for what did not fit)."""
     start = decoded[:1000]
     return "\0" not in start and start.count("\ufffd") * 10 <= len(start)
