@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_WITHHELD = ("CI", "NO_COLOR", "FORCE_COLOR", "ZRUN_DEBUG")
+_WITHHELD = (
+    "CI",
+    "GITHUB_ACTIONS",
+    "GITHUB_STEP_SUMMARY",
+    "GITHUB_WORKSPACE",
+    "GITLAB_CI",
+    "CI_PROJECT_DIR",
+    "TF_BUILD",
+    "BUILD_SOURCESDIRECTORY",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "ZRUN_DEBUG",
+)
 
 
 @dataclass(frozen=True)

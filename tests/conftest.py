@@ -19,6 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "CI",
+        "GITHUB_ACTIONS",
+        "GITLAB_CI",
+        "TF_BUILD",
         "NO_COLOR",
         "FORCE_COLOR",
         "HTTP_PROXY",
