@@ -17,11 +17,13 @@ from random import Random
 
 import pytest
 
+from runner.reporters.documents import forms
 from tests import hunt
 from tests.commands import Done, environment, zrun
 from tests.leak_scanner import Scanner
 from tests.spelled import SPELLINGS
 
+WANTED = sorted(set(forms.FORMS) - {"html"})  # which has a hunt of its own
 COUNT, SEED = 300, 20_261_124
 # What is scanned at once, with so much of the text before as a secret that was cut could take.
 _BLOCK, _OVERLAP = 40_000, 2_000
@@ -93,6 +95,17 @@ def test_no_piece_of_a_secret_is_in_what_a_run_tells(
     assert done.status == (0 if "--dry-run" in arguments else 1), done.err
     assert len(done.out) > 10_000
     assert not leaking(scanner, done)
+
+
+def test_no_piece_of_a_secret_is_in_any_report(project: Path, secrets: dict[str, str], scanner: Scanner) -> None:
+    """Nor does the guard, who knows all of them, find one and remove the file."""
+    wanted = [word for form in WANTED for word in ("--report", f"{form}=reports/{form}")]
+    done = hunt.run(project, secrets, "-q", *wanted)
+    assert done.status == 1, done.err
+    for form in WANTED:
+        text = (project / "reports" / form).read_text("utf-8")
+        assert len(text) > 10_000
+        assert not leaking(scanner, Done(0, text, "")), form
 
 
 @pytest.mark.parametrize(

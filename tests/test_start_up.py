@@ -92,6 +92,8 @@ def test_a_run_of_names_alone_loads_httpx_and_yaml(tmp_path: Path, server: Serve
     assert {"httpx", "yaml"} <= modules
     assert not heavy(modules)
     assert not {"runner.certificates", "runner.files.schemas", "runner.json_schema", "runner.markup"} & modules
+    assert not {name for name in modules if name.startswith(("runner.reporters.documents", "runner.reporters.ci"))}
+    assert not {"runner.cli.reports", "runner.cli.ci"} & modules
 
 
 @pytest.mark.parametrize(
@@ -111,6 +113,17 @@ def test_each_feature_loads_its_own(tmp_path: Path, server: Server, change: dict
     assert status == 0
     assert library in modules
     assert heavy(modules) <= {library, *({"regex"} if library == "jsonpath" else ())}
+
+
+def test_a_report_loads_its_own_format(tmp_path: Path, server: Server) -> None:
+    project(tmp_path, server)
+    status, modules = loaded(tmp_path, "c.yaml", "--report", "r.xml")
+    assert status == 0
+    forms = {"codec", "ctrf", "github", "har", "html", "json_file", "junit", "markdown", "saved", "tap"}
+    found = {name.rpartition(".")[2] for name in modules if name.startswith("runner.reporters.documents.")}
+    assert found & forms == {"codec", "junit"}
+    assert not {name for name in modules if name.startswith("runner.reporters.ci.")}
+    assert not heavy(modules)
 
 
 def test_a_mistake_is_told_without_the_http_library(tmp_path: Path, server: Server) -> None:

@@ -159,6 +159,19 @@ def read_selection(chosen: argparse.Namespace) -> Selection | None:
     )
 
 
+def add_reports(parser: argparse.ArgumentParser) -> None:
+    """--report: what other programs, and people later, read of the run."""
+    parser.add_argument(
+        "--report",
+        dest="reports",
+        action="append",
+        default=[],
+        metavar="FORMAT=PATH",
+        help="write a report when the run has ended: junit, json, jsonl, html, tap, ctrf, markdown, github, har; may be "
+        "repeated; a PATH alone tells the format by its end (`out.xml`); `FORMAT=-` is standard output",
+    )
+
+
 def add_clock(parser: argparse.ArgumentParser) -> None:
     """--clock and --seed: what makes a run repeatable."""
     parser.add_argument(

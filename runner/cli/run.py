@@ -33,7 +33,7 @@ from runner.session import Ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
+    from runner.cli.reports import Reports
 
 _BAD: dict[Status, int] = {"blocked": 1, "failed": 2}
 
@@ -82,6 +82,7 @@ def parser() -> options.Parser:
     )
     options.add_color(made)
     made.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
+    options.add_reports(made)
     options.add_clock(made)
     return made
 
@@ -112,6 +113,7 @@ def main(arguments: list[str]) -> int:
 
             options.out("".join(dry.show(part.plan, part.looking.scope, part.looking.redactor) for part in parts))
             return errors.PASSED
+        reports = _reports(chosen, parts)
         first = assemblies[0]
         for spec in {spec.name: spec for spec in prompts}.values():
             first.vault.ask(spec)
@@ -121,7 +123,7 @@ def main(arguments: list[str]) -> int:
         for other in assemblies[1:]:
             if first.running:
                 other.use(first.running)
-        return _report(chosen, parts, demands)
+        return _report(chosen, parts, demands, reports)
 
 
 def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = False) -> preflight.Findings:
@@ -149,15 +151,31 @@ def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = Fa
     return findings
 
 
-def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands) -> int:
+def _reports(chosen: Namespace, parts: Sequence[Part]) -> Reports | None:
+    """The reports that are wanted, by --report or by the CI system that runs this. Raises InputError."""
+    if not (chosen.reports or screen.in_known_ci()):
+        return None
+    from runner.cli.reports import Reports  # late: most runs are read as they go
+
+    roots = [root_of(part.plan.collection.path) for part in parts]
+    return Reports(chosen.reports, roots, chosen.format, parts[0].assembly.redactor)
+
+
+def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports: Reports | None) -> int:
     """Run, telling the reporter of each step as its turn comes."""
     assembly = parts[0].assembly
     started, clock = assembly.now(), time.perf_counter()
     tally = Tally()
     guard = Guard(assembly.redactor)
+    ran = tuple(Ran(part.plan.collection.name, str(part.plan.collection.path)) for part in parts)
+    environment = assembly.environment
+    named = (environment.name or environment.id) if environment else None
     with ExitStack() as stack:
         stop = stack.enter_context(listening())
-        reporter = stack.enter_context(_reporter(chosen, assembly, guard.watch(sys.stdout, "standard output")))
+        out = guard.watch(sys.stdout, "standard output")
+        reporter = stack.enter_context(_reporter(chosen, assembly, reports.lines(guard, out) if reports else out))
+        if reports:
+            reporter = stack.enter_context(reports.around(reporter, out, guard, ran, named, started))
         pace = demands.pace(assembly.environment, stop)
         checkpoints = [checkpoint(chosen, part, stack) for part in parts]
         earlier = sum(len(found.finished) for found in checkpoints if found)
@@ -183,10 +201,9 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands) -> int:
                 reporter.finished(result)
         except KeyboardInterrupt:
             stop.signal = stop.signal or 2  # SIGINT: where its handler is not ours
-        environment = assembly.environment
         whole = RunResult(
-            collections=tuple(Ran(part.plan.collection.name, str(part.plan.collection.path)) for part in parts),
-            environment=(environment.name or environment.id) if environment else None,
+            collections=ran,
+            environment=named,
             tally=tally,
             started=started,
             duration=time.perf_counter() - clock,
@@ -205,7 +222,8 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands) -> int:
         told = [*run.problems, *assembly.redactor.warnings]
         screen.tell(told, color=chosen.color, redact=assembly.redactor.text)
     guard.close()
-    return 128 + stop.signal if stop.signal else whole.exit_code
+    status = 128 + stop.signal if stop.signal else whole.exit_code
+    return reports.status(status) if reports else status
 
 
 class _Past:
@@ -258,7 +276,7 @@ def _reporter(chosen: Namespace, assembly: Assembly, out: TextIO) -> Iterator[Re
     if chosen.format == "json":
         from runner.reporters.json_report import Json  # late: most runs are read by a person
 
-        yield Json(out, redact)
+        yield Json(out, redact, messages=chosen.verbose >= 2)
         return
     color = screen.wants_color(chosen.color, out)
     verbosity = -1 if chosen.quiet else min(chosen.verbose, 2)

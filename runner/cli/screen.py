@@ -35,6 +35,11 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
+def in_known_ci() -> bool:
+    """Whether it is one of the CI systems whose logs can be commanded: GitHub Actions, GitLab, Azure Pipelines."""
+    return any(os.environ.get(name, "").lower() == "true" for name in ("GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD"))
+
+
 def can_ask() -> bool:
     """Whether a person can be asked: on a terminal, and never in CI."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not in_ci()
