@@ -210,3 +210,18 @@ def test_a_rate_holds_over_all_that_run_at_once(tmp_path: Path, server: Server) 
     done = run(tmp_path, server, requests, "--rate", "fast")
     assert done.status == 2
     assert "10/s" in done.err
+
+
+def test_an_environment_bounds_what_is_sent_at_once(tmp_path: Path, server: Server) -> None:
+    requests = "".join(f'  r{i}: {{get: "<<url>>/echo?{i}"}}\n' for i in range(6))
+    folder = write(
+        tmp_path, c=f"requests:\n{requests}", e__env=f"variables: {{url: {server.url}}}\nconcurrency: 2\nrate: 1000/s\n"
+    )
+    with gate(server, 3) as most:
+        assert zrun(folder, "c.yaml", "-e", "e", "-j", "6").status == 0
+    assert most == [2]
+    for wrong in ("concurrency: 0", "concurrency: many", "rate: 10", "rate: 0/s"):
+        (folder / "environments" / "e.yaml").write_text(f"variables: {{url: {server.url}}}\n{wrong}\n", "utf-8")
+        done = zrun(folder, "c.yaml", "-e", "e")
+        assert done.status == 2
+        assert "e.yaml:2:" in done.err

@@ -184,6 +184,18 @@ requests:
     assert sorted(ran) == [["login"], ["login", "one"], ["login", "two"]]
 
 
+def test_shards_are_balanced_by_what_an_earlier_run_took(tmp_path: Path, server: Server) -> None:
+    requests = "".join(f'  r{i}: {{get: "{server.url}/slow?seconds={0.6 if i == 4 else 0.01}"}}\n' for i in range(6))
+    folder = write(tmp_path, c=f"requests:\n{requests}")
+    assert zrun(folder, "c.yaml", "--report", "json=old.json").status == 0
+    assert listed(folder, "c.yaml", "--shard", "1/2", "--durations", "old.json") == ["r4"]
+    assert listed(folder, "c.yaml", "--shard", "2/2", "--durations", "old.json") == ["r0", "r1", "r2", "r3", "r5"]
+    (folder / "bad.json").write_text("{}", "utf-8")
+    for wrong in ("bad.json", "none.json"):
+        assert zrun(folder, "c.yaml", "--shard", "1/2", "--durations", wrong).status == 2
+    assert zrun(folder, "c.yaml", "--durations", "old.json").status == 2
+
+
 def test_rows_are_dealt_to_shards(tmp_path: Path, server: Server) -> None:
     folder = write(tmp_path, c=f'requests:\n  a: {{get: "{server.url}/echo?<<iteration>>"}}\n')
     for number in (1, 2, 3):

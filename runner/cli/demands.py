@@ -27,6 +27,10 @@ class Demands:
     def __init__(self, chosen: Namespace) -> None:
         self.timeout = _timeout(chosen.timeout)
         self.shard: Shard | None = _shard(chosen.shard)
+        if chosen.durations is not None and self.shard is None:
+            raise InputError(
+                Problem("--durations is of use with --shard alone", None, "add --shard 1/4, or leave it out")
+            )
         self.repeat = None if chosen.repeat is None else _count("-n", chosen.repeat)
         self.jobs = 0 if chosen.jobs == "auto" else 1 if chosen.jobs is None else _count("-j", chosen.jobs, MOST_JOBS)
         self.rate: Rate | None = None

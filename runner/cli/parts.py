@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from runner import plan
 from runner.cli import data, options
@@ -43,10 +44,29 @@ def of(assemblies: Sequence[Assembly], chosen: Namespace, demands: Demands) -> l
     if demands.shard is not None and not any(turns):
         from runner import shards  # late: of runs that are divided
 
-        mine = shards.share(plans, demands.shard)
+        mine = shards.share(plans, demands.shard, _took(chosen.durations))
         plans = [_plan(one, _only(wanted, mine)) for one in looking]
     found = zip(assemblies, looking, plans, turns, strict=True)
     return [Part(one, look, planned, rows) for one, look, planned, rows in found if planned.steps]
+
+
+def _took(written: str | None) -> Callable[[str, str], float | None]:
+    """The seconds of each request, by its collection's file and its id, in a saved report. Raises InputError."""
+    if written is None:
+        return lambda _file, _id: None
+    from runner.reporters.documents import saved  # late: of the option alone
+    from runner.reporters.documents.spool import Spool  # late: of the option alone
+
+    found: dict[tuple[str, str], float] = {}
+    try:
+        with Spool() as spool, Path(written).open(encoding="utf-8") as file:
+            for step in saved.read(file, written, spool).steps:
+                key = step.collection, step.id
+                found[key] = found.get(key, 0.0) + step.duration
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputError(Problem(f"{written} cannot be read: {why}", None, "name a JSON report")) from None
+    return lambda file, name: found.get((file, name))
 
 
 def _only(wanted: Selection | None, ids: Mapping[str, frozenset[str]]) -> Selection:

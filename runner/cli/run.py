@@ -59,6 +59,7 @@ def parser() -> options.Parser:
     options.add_selection(made)
     made.add_argument("--last-failed", action="store_true", help="those that failed the last time that they were run")
     made.add_argument("--shard", metavar="I/N", help="part I of N: each machine of a pipeline runs one")
+    made.add_argument("--durations", metavar="REPORT", help="with --shard: balance by the times of an earlier report")
     made.add_argument("--list", action="store_true", help="print the ids of what is selected; send nothing")
     made.add_argument("--fail-fast", action="store_true", help="stop at the first request that fails")
     made.add_argument("--no-save", action="store_true", help="keep no captured value for later runs")
