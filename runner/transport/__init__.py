@@ -111,7 +111,7 @@ class Transport:
             answer = self._clients.of(call).send(request, stream=True, auth=_no_auth, follow_redirects=False)
             try:
                 if call.cookies:
-                    self._jar(call).extract_cookies(answer)
+                    self._learn_cookies(call, answer)
                 got: Headers = tuple(
                     (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.extensions[HEADERS]
                 )
@@ -166,7 +166,7 @@ class Transport:
                 extensions={"timeout": httpx.Timeout(call.timeout).as_dict()},
             )
             if call.cookies:
-                self._add_cookies(request, self._jar(call))
+                self._add_cookies(request, self._jars.get(call.jar))
         except (httpx.InvalidURL, UnicodeError):
             raise InputError(Problem("the address cannot be sent", call.location, "check its host and port")) from None
         self._check_reading(request.url, call)
@@ -187,23 +187,25 @@ class Transport:
         if not same:
             raise InputError(Problem("the host of the address can be read in two ways", call.location, "mend the URL"))
 
-    def _jar(self, call: Call) -> httpx.Cookies:
-        """The cookies for `call`; those of long ago, of data rows that have been run, are dropped."""
-        found = self._jars.get(call.jar)
-        if found is None:
+    def _learn_cookies(self, call: Call, answer: httpx.Response) -> None:
+        """Put what an answer sets to the cookies of `call`; those of data rows that were run long ago are dropped."""
+        if "set-cookie" in answer.headers:
             found = self._jars.setdefault(call.jar, httpx.Cookies(jar(self._trusts)))
             if len(self._jars) > _MOST_JARS:
                 self._jars.pop(next(iter(self._jars)), None)
-        return found
+            found.extract_cookies(answer)
 
-    def _add_cookies(self, request: httpx.Request, kept_cookies: httpx.Cookies) -> None:
+    def _add_cookies(self, request: httpx.Request, kept: httpx.Cookies | None) -> None:
         """Send the cookies of the run, beside those that the call writes itself: of one name, the call's."""
+        if kept is None and "cookie" not in request.headers:
+            return
         written = "; ".join(request.headers.get_list("cookie"))  # RFC 6265, 5.4: there is one field
         request.headers.pop("cookie", None)
-        kept_cookies.set_cookie_header(request)
-        kept = request.headers.pop("cookie", "")
+        if kept is not None:
+            kept.set_cookie_header(request)
+        added = request.headers.pop("cookie", "")
         names = {pair.partition("=")[0].strip() for pair in written.split(";")}
-        more = [pair for pair in kept.split("; ") if pair and pair.partition("=")[0] not in names]
+        more = [pair for pair in added.split("; ") if pair and pair.partition("=")[0] not in names]
         if written or more:
             request.headers["cookie"] = "; ".join([*([written] if written else ()), *more])
 
