@@ -19,7 +19,7 @@ from runner.reporters.documents import forms
 from tests.commands import Done, environment, write, zrun
 from tests.servers import Server
 
-OURS = sorted(set(forms.FORMS) - {"html"})
+OURS = sorted(forms.FORMS)
 ALL = [word for form in OURS for word in ("--report", f"{form}=out/{form}")]
 
 
