@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
@@ -51,9 +52,10 @@ class Scanner:
 def _views(data: bytes) -> Iterator[bytes]:
     """Everything that `data` may mean, itself first."""
     seen: set[bytes] = set()
-    waiting = [(data, 0)]
+    # The fewest layers first: what is met again behind more of them has been peeled as far as it will be.
+    waiting = deque([(data, 0)])
     while waiting:
-        view, depth = waiting.pop()
+        view, depth = waiting.popleft()
         if view in seen or len(view) < 6:
             continue
         seen.add(view)
