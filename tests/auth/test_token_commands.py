@@ -436,3 +436,54 @@ def test_the_commands_of_the_documentation_run_as_they_stand(project: Project) -
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert project.kept("refresh-token") is None
+
+
+def test_the_crontab_of_the_documentation_keeps_a_token_as_cron_runs_it(project: Project, tmp_path: Path) -> None:
+    """With the variables of the crontab and those few that cron itself gives (crontab(5)), from the home folder."""
+    page = (Path(__file__).parent.parent.parent / "docs" / "tokens.md").read_text("utf-8")
+    table = page.partition("```crontab\n")[2].partition("```")[0]
+    *settings, job = table.strip().splitlines()
+    given = dict(line.split("=", 1) for line in settings)
+    assert set(given) == {"PATH", "MAILTO"}
+    *when, command = job.split(" ", 5)
+    assert when == ["*/20", "*", "*", "*", "*"]
+    assert "%" not in command  # cron reads it as a line end
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "zrun").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m runner "$@"\n')
+    (programs / "zrun").chmod(0o755)
+    local = []
+    for name, variable in (
+        ("client-id", "MADE_UP_ID"),
+        ("client-secret", "MADE_UP_SECRET"),
+        ("grant-token", "MADE_UP_GRANT"),
+    ):
+        (tmp_path / name).write_text(project.variables[variable])
+        (tmp_path / name).chmod(0o600)
+        local.append(f"{name}: {{file: {tmp_path / name}}}")
+    (project.folder / "environments/us.local.yaml").write_text(f"secrets: {{{', '.join(local)}}}\n")
+
+    def tick() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/sh", "-c", command.replace("/srv/zrun", str(project.folder))],
+            cwd=tmp_path,
+            env={
+                "HOME": str(tmp_path),
+                "SHELL": "/bin/sh",
+                "LOGNAME": "zrun",
+                **given,
+                "PATH": f"{programs}:{given['PATH']}",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for _ in range(2):
+        done = tick()
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert project.accepted(project.kept("access-token") or "")
+    assert project.calls() == {"authorization_code": 1}
+    project.running.stop()
+    (project.folder / ".zrun/state/us.json").unlink()
+    assert tick().stderr  # what cron would mail
