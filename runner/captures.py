@@ -72,7 +72,9 @@ def _take(
     if secret:
         value = taint(value, capture.name)
     expires_at = None if expires_in is None else now + expires_in
-    stored = Captured(value, request.id, now, expires_at, scope.seed(capture.name))
+    # `oauth2/NAME` is who a provider's own answers are kept by, and no request of a collection is that.
+    by = f"requests/{request.id}" if request.id.startswith("oauth2/") else request.id
+    stored = Captured(value, by, now, expires_at, scope.seed(capture.name))
     return CaptureResult(capture.name, capture.location, secret, kept, problem), stored
 
 

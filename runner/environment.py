@@ -134,6 +134,11 @@ class Environment:
         """The names of the variables that hold a provider's tokens."""
         return frozenset(name for spec in self.providers.values() for name in spec.tokens.all())
 
+    @property
+    def irreplaceable(self) -> frozenset[str]:
+        """The names whose values no answer of just any host may replace: a provider's tokens, and declared secrets."""
+        return self.tokens | self.secrets.keys()
+
     def all_variables(self) -> dict[str, Variable]:
         """Variables by name, the private overlay over the shared files."""
         return {**self.variables, **self.overlay}

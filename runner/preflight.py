@@ -170,12 +170,14 @@ def before(
     asks: Callable[[SecretSpec], bool],
     ready: Callable[[AuthSpec, Scope, str | None], Findings],
     refused: Callable[[SecretSpec], Problem | None] = lambda _: None,
+    replaces: Callable[[RequestSpec, Call], None] = lambda _request, _call: None,
 ) -> Findings:
     """What this run would stumble over: addresses, hosts, secrets that no source gives, providers that give no token.
 
     `missing` words the absence of a secret; `asks` tells whether a person can be asked for it; `ready` looks at an
     authentication and the address that it is for (None: not known yet); `refused` tells why a source of a secret may not
-    be used, which no default in a template makes good.
+    be used, which no default in a template makes good; `replaces` raises PolicyError for a call whose answer may not replace
+    what its request captures.
     """
     problems: dict[str, Problem] = {}
     refusals: dict[str, Problem] = {}
@@ -212,7 +214,7 @@ def before(
         marks |= _token_of(step.request, plan.environment)
         url: str | None = None
         try:
-            url = _rehearse(step.request, view, policy, marks, ready=not looked & coming)
+            url = _rehearse(step.request, view, policy, marks, replaces if not looked & coming else None)
         except PolicyError as error:
             refusals.update((str(problem), problem) for problem in error.problems)
         except InputError as error:
@@ -247,15 +249,19 @@ def _read_by_renewals(plan: Plan, shared: Mapping[str, Variable]) -> set[str]:
 
 
 def _rehearse(
-    request: RequestSpec, scope: Scope, policy: Policy, marks: frozenset[Secret], *, ready: bool
+    request: RequestSpec,
+    scope: Scope,
+    policy: Policy,
+    marks: frozenset[Secret],
+    replaces: Callable[[RequestSpec, Call], None] | None,
 ) -> str | None:
     """The address of the call, which is made and judged as far as its values are known.
 
-    `ready`: none of them will be another when it is sent. Raises PolicyError, OutsideError for a file,
+    `replaces` is None where some of them will be others when it is sent. Raises PolicyError, OutsideError for a file,
     InputError for an address that is none.
     """
     call: Call | None = None
-    if ready:
+    if replaces:
         try:
             call = render.call(request, scope)
         except OutsideError:
@@ -268,4 +274,6 @@ def _rehearse(
         except NoValue:
             return None  # no mistake yet: an earlier request may capture it
     policy.check(replace(call, secrets=call.secrets | marks))
+    if replaces:
+        replaces(request, call)
     return call.url

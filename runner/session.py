@@ -34,7 +34,11 @@ from runner.redact import Redactor
 from runner.results import CaptureResult, StepResult
 from runner.scope import Captured, Scope
 from runner.template import NoValue
-from runner.values import Secret, Value, as_text
+from runner.values import Value, as_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.replacing import Endpoints
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Ports:
     `started` and `stopped` hear of each request (and for which data row) before it is sent, and when it has ended.
     `credentials` gives what signs a request; it tells of the token requests that it makes on the way, each as a step of its
     own. `alone` keeps other processes from asking for the same tokens as a request that captures a provider's, after it took
-    over what they have captured; it gives what opens the journal for the answer, or None for any other request. `redactor`
-    knows every secret that was sent or captured.
+    over what they have captured; it gives what opens the journal for the answer, or None for any other request. `endpoints`
+    knows where the token endpoint of a variable's provider is. `redactor` knows every secret that was sent or captured.
     """
 
     send: Callable[[Call], Response]
@@ -59,6 +63,7 @@ class Ports:
     stopped: Callable[[Step, int | None], None]
     credentials: Callable[[AuthSpec, Scope, Callable[[StepResult], None]], Auth]
     alone: Callable[[RequestSpec], AbstractContextManager[Callable[[], Journal] | None]]
+    endpoints: Endpoints
     redactor: Redactor = field(default_factory=Redactor)
 
 
@@ -283,23 +288,10 @@ class Session:
             saved=str(call.save) if call.save else None,
         )
 
-    def _from_a_named_host(self, request: RequestSpec, call: Call) -> Call:
-        """The call, not to be redirected where its answer would replace a provider's tokens: they are not had twice.
-
-        Raises PolicyError when they would come from a host that may not have them: it could put its own in their place.
-        """
+    def _replaces(self, request: RequestSpec) -> bool:
+        """Whether an answer to `request` would replace what is not had twice; see `replacing`."""
         environment = self.plan.environment
-        names = {capture.name for capture in request.capture} & (environment.tokens if environment else frozenset())
-        if not names:
-            return call
-        call = replace(call, follow_redirects=False)  # RFC 6749 knows no redirect of a token request
-        try:
-            self.ports.allow(replace(call, secrets=frozenset(Secret("", name) for name in names)))
-        except PolicyError as error:
-            shown = ", ".join(f"`{name}`" for name in sorted(names))
-            message = f"{shown} would be replaced by what a host gives that the environment does not name"
-            raise PolicyError(Problem(message, call.location, error.problems[0].hint)) from None
-        return call
+        return environment is not None and any(c.name in environment.irreplaceable for c in request.capture)
 
     def _answer(
         self, request: RequestSpec, scope: Scope, sent: Sent, renewing: bool, journal: Journal | None
@@ -321,7 +313,10 @@ class Session:
                 call = replace(call, journal=journal)
             if self.row is not None:
                 call = replace(call, jar=self.row)
-            call = self._from_a_named_host(request, call)
+            if self._replaces(request):
+                from runner import replacing  # late: of requests for tokens and other secrets
+
+                call = replacing.before(request, call, self.plan.environment, self.ports.allow, self.ports.endpoints)
             # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
             read = frozenset(s for name in self.shared.looked_into[request.id] for s in scope.secrets_of(name))
             call = replace(call, secrets=call.secrets | read)
@@ -370,6 +365,11 @@ class Session:
     def _capture(self, request: RequestSpec, scope: Scope, response: Response, sent: Sent) -> tuple[CaptureResult, ...]:
         """Take what the response gives, and keep it durably before anything else happens."""
         self.ports.redactor.add_all(all_secrets(exchange.call for exchange in sent.exchanges))
+        if self._replaces(request):
+            from runner import replacing  # late: of requests for tokens and other secrets
+
+            last = sent.exchanges[-1].call
+            replacing.after(request, last, response.url, self.plan.environment, self.ports.allow)
         found = captures.take(request, response, scope, self.plan.environment, self.ports.now(), self.ports.redactor)
         for result, value in found:
             if value is not None:

@@ -58,6 +58,7 @@ LAYERS: dict[str, int] = {
     "credentials": 3,
     "leaks": 3,
     "redirects": 3,
+    "replacing": 3,
     "bodies": 3,
     "attempts": 4,
     "parallel": 4,

@@ -352,6 +352,92 @@ def test_no_other_host_replaces_a_providers_tokens(more: str, path: str, tmp_pat
     assert (tmp_path / ".zrun/state/us.json").read_text() == kept
 
 
+NAMED_TOO = TOKEN_ENV + "hosts: ['{other}', '*.named.localhost:{port}']\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "get: OTHER/token",
+        "get: 'http://a.named.localhost:PORT/token'",
+        "get: OWN/token, headers: {Host: '127.0.0.1:PORT'}",
+        "get: OWN/token, headers: {Host: 'a.named.localhost:PORT'}",
+        "get: OTHER/token, for-each: [1]",
+    ],
+    ids=["named exactly", "named by a pattern", "another site's port", "another site", "for each"],
+)
+def test_no_answer_of_another_named_host_replaces_a_providers_tokens(
+    request_: str, tmp_path: Path, server: Server
+) -> None:
+    """An API that is named gives back what others have put there: a note with a text in it that looks like a token."""
+    with Server() as other:
+        at = other.url.removeprefix("http://")
+        env = NAMED_TOO.format(url=server.url, other=at, port=other.port)
+        write(tmp_path, us__env=env.replace("token-url", "token-prefix: idp, token-url"))
+        assert zrun(tmp_path, "token", "-e", "us", MADE_UP="made-up-client-secret").status == 0
+        kept, seen = (tmp_path / ".zrun/state/us.json").read_text(), len(server.seen)
+        written = request_.replace("OTHER", other.url).replace("OWN", server.url).replace("PORT", str(other.port))
+        for name in ("access", "refresh"):
+            capture = f"capture: {{idp-{name}-token: json $.{name}_token}}"
+            write(tmp_path, c=f"requests:\n  a: {{{written}, {capture}}}\n")
+            done = zrun(tmp_path, "c.yaml", "-e", "us", MADE_UP="made-up-client-secret")
+            assert done.status == 5, done.out + done.err
+            assert f"`idp-{name}-token`, a token of `idp`, would be replaced by what" in done.err
+            assert "c.yaml:2:" in done.err
+            assert "capture into another name" in done.err
+            assert not other.seen
+            assert len(server.seen) == seen
+        write(tmp_path, c=f"requests: {{a: {{{written}, capture: {{other-token: json $.access_token}}}}}}\n")
+        assert zrun(tmp_path, "c.yaml", "-e", "us", MADE_UP="made-up-client-secret").status == 0
+    assert (tmp_path / ".zrun/state/us.json").read_text() == kept
+    write(
+        tmp_path,
+        c=f"requests: {{a: {{get: {server.url}/token, capture: {{idp-access-token: json $.access_token}}}}}}\n",
+    )
+    assert zrun(tmp_path, "c.yaml", "-e", "us", MADE_UP="made-up-client-secret").status == 0
+    assert (tmp_path / ".zrun/state/us.json").read_text() != kept
+
+
+def test_what_a_collection_captures_moves_no_token_endpoint(tmp_path: Path, server: Server) -> None:
+    """Neither in the same run nor in a later one: only a login leads to another of Zoho's accounts servers."""
+    with Server() as other:
+        env = f"variables: {{accounts-domain: {server.url}}}\nhosts: ['{other.url.removeprefix('http://')}']\n"
+        write(tmp_path, us__env=f"{env}oauth2: {{zoho: {{preset: zoho}}}}\n")
+        move = f"{{post: {server.url}/reflect, text: '{other.url}', capture: {{accounts-domain: text}}}}"
+        take = f"{{post: {other.url}/token, capture: {{refresh-token: json $.refresh_token}}}}"
+        write(tmp_path, c=f"requests:\n  move: {move}\n  oauth2: {{requests: {{zoho: {take}}}}}\n")
+        for selected in ((), ("-r", "oauth2/zoho", "--alone")):
+            assert zrun(tmp_path, "c.yaml", "-e", "us", *selected).status == 5
+            assert not other.seen
+        write(tmp_path, c=f"requests:\n  move: {move}\n")
+        assert zrun(tmp_path, "c.yaml", "-e", "us").status == 0
+        write(tmp_path, c=f"requests:\n  take: {take}\n")
+        assert zrun(tmp_path, "c.yaml", "-e", "us").status == 5
+        assert not other.seen
+
+
+@pytest.mark.parametrize("redirected", [False, True], ids=["at once", "by a redirect of a named host"])
+def test_no_other_host_replaces_a_declared_secret(redirected: bool, tmp_path: Path, server: Server) -> None:
+    env = f"variables: {{url: {server.url}}}\nsecrets: {{refresh-token: , key: {{env: MADE_UP}}}}\n"
+    write(tmp_path, us__env=env)
+    own = (
+        "requests: {{a: {{get: {url}, capture: {{refresh-token: json $.refresh_token, key: json $.refresh_token}}}}}}\n"
+    )
+    write(tmp_path, c=own.format(url=f"{server.url}/redirect/302?to={server.url}/token"))
+    assert zrun(tmp_path, "c.yaml", "-e", "us").status == 0
+    kept = (tmp_path / ".zrun/state/us.json").read_text()
+    with Server() as other:
+        url = f"{server.url}/redirect/302?to={other.url}/token" if redirected else f"{other.url}/token"
+        write(tmp_path, c=own.format(url=url))
+        done = zrun(tmp_path, "c.yaml", "-e", "us")
+        assert bool(other.seen) == redirected
+        said = done.out + done.err
+        assert done.status == 5, said
+        assert "would be replaced by what a host gives that the environment does not name" in " ".join(said.split())
+        assert f'hosts: ["{other.url.removeprefix("http://")}"]' in said
+    assert (tmp_path / ".zrun/state/us.json").read_text() == kept
+
+
 def test_the_project_is_the_folder_above_the_usual_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(os.path.realpath(tmp_path))
     assert root_of(tmp_path / "collections/a/b.yaml") == root

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 
 from runner import preflight, tree
 from runner.cli.assemble import Assembly
 from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
-from runner.environment import Tls
-from runner.errors import InputError, Location, Problem, did_you_mean
+from runner.environment import ProviderSpec, Tls
+from runner.errors import InputError, Location, PolicyError, Problem, did_you_mean
 from runner.exchange import Call, Journal, Response, Unreadable
 from runner.lookup import NoValue
 from runner.plan import Plan
@@ -19,7 +20,7 @@ from runner.policy import check_proxy
 from runner.preflight import Findings
 from runner.results import StepResult
 from runner.scope import Captured, Scope
-from runner.values import Secret
+from runner.values import Secret, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from runner.files.refresh_tokens import RefreshTokens
     from runner.pace import Pace
     from runner.reach import Tokens
+    from runner.replacing import Endpoints
 
 Send = Callable[[Call], Response]
 Told = Callable[[StepResult], None]
@@ -49,8 +51,6 @@ def network(
 
     def send(call: Call) -> Response:
         if timeout is not None:
-            from dataclasses import replace  # late: beside its one use
-
             call = replace(call, timeout=timeout)
         for secret in call.secrets:
             assembly.redactor.add(secret)
@@ -110,8 +110,65 @@ def findings(assembly: Assembly, planned: Plan) -> Findings:
     """What a run of `planned` would stumble over, as far as it can be known before anything is sent."""
     vault = assembly.vault
     return preflight.before(
-        planned, assembly.scope, assembly.policy, vault.missing, vault.asks, _ready(assembly), vault.refused
+        planned,
+        assembly.scope,
+        assembly.policy,
+        vault.missing,
+        vault.asks,
+        _ready(assembly),
+        vault.refused,
+        _replaces(assembly),
     )
+
+
+def _replaces(assembly: Assembly) -> Callable[[RequestSpec, Call], None]:
+    """What refuses a call whose answer may not replace what its request captures; see replacing.before."""
+    environment = assembly.environment
+    names = environment.irreplaceable if environment else frozenset()
+
+    def judge(request: RequestSpec, call: Call) -> None:
+        if not any(capture.name in names for capture in request.capture):
+            return
+        from runner import replacing  # late: of requests for tokens and other secrets
+
+        replacing.before(request, call, environment, assembly.policy.check, endpoints(assembly))
+
+    return judge
+
+
+def endpoints(assembly: Assembly) -> Endpoints:
+    """Where the token endpoint of each provider is that keeps a token in a variable; see replacing.
+
+    It is where files, the command line and the process environment say: a value that a collection brought decides nothing.
+    """
+    environment = assembly.environment
+
+    def found(name: str) -> Mapping[str, str | None]:
+        specs = environment.providers.values() if environment else ()
+        return {spec.name: _token_endpoint(assembly, spec) for spec in specs if name in spec.tokens.all()}
+
+    return found
+
+
+def _token_endpoint(assembly: Assembly, spec: ProviderSpec) -> str | None:
+    from runner.auth.oauth2.provider import Provider  # late: of requests for tokens
+
+    kept = assembly.sources.captured.get("accounts-domain")
+    believed = {"accounts-domain": kept} if kept is not None and _of_zoho(kept.value) else {}
+    own = Scope(replace(assembly.sources, captured=believed))
+    try:
+        one = Provider(spec, own, discovery(assembly, None))
+        return one.url("token") or one.url("issuer")
+    except (InputError, PolicyError):
+        return None
+
+
+def _of_zoho(value: Value) -> bool:
+    """Whether `value` is the address of one of Zoho's accounts servers: a login may have led to another."""
+    from runner.data_centres import of_accounts  # late: of requests for tokens
+
+    scheme, _, host = value.rstrip("/").partition("://") if isinstance(value, str) else ("", "", "")
+    return scheme == "https" and of_accounts(host) is not None
 
 
 def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope, str | None], Findings]:

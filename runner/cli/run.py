@@ -316,5 +316,6 @@ def _ports(
             tell.stopped,
             outside.credentials(assembly, send),
             outside.alone(assembly, send),
+            outside.endpoints(assembly),
             assembly.redactor,
         )

@@ -213,16 +213,18 @@ def test_half_a_character_is_told(project: Project) -> None:
     assert "ZRUN_HALF" in done.err
 
 
+@pytest.mark.parametrize("request_", ["a: {REQUEST}", "oauth2: {requests: {zoho: {REQUEST}}}"])
 @pytest.mark.parametrize(
     "command", [("exec", "-e", "us", "--", sys.executable, "-c", _SHOW), ("token", "-e", "us", "--format", "env")]
 )
 def test_no_token_is_given_beside_an_address_that_a_collection_put_in_place_of_the_written_one(
-    command: tuple[str, ...], project: Project
+    command: tuple[str, ...], request_: str, project: Project
 ) -> None:
     assert project.zrun("token", "-e", "us").status == 0
     body = b'{"d": "https://evil.example"}'
     with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as url:
-        write(project.folder, c=f"requests: {{a: {{get: {url}/, capture: {{api-domain: json $.d}}}}}}\n")
+        written = request_.replace("REQUEST", f"get: {url}/, capture: {{api-domain: json $.d}}")
+        write(project.folder, c=f"requests: {{{written}}}\n")
         assert project.zrun("c.yaml", "-e", "us").status == 0
     done = project.zrun(*command)
     assert done.status == 5, done.out
