@@ -165,7 +165,7 @@ REVEALED = {
     "auth.rsa": 1,
     "auth.signed": 4,
     "cli.outside": 1,
-    "cli.tokens.forms": 5,
+    "cli.tokens.forms": 6,
     "expressions.evaluation": 1,
     "files.refresh_tokens": 3,
     "files.state": 1,

@@ -320,6 +320,29 @@ def test_no_token_answer_costs_the_tokens(answer: str, kind: str, tmp_path: Path
     assert "made-up-refresh" in (tmp_path / ".zrun/state/us.json").read_text("utf-8", "replace")
 
 
+@pytest.mark.parametrize(
+    "character", ["\\n", "\\r", "\\u0000", "\\u001b[2J", "\\u007f", "\\u0085", "\\u2028", "\\ud800"]
+)
+def test_a_token_that_is_none_by_its_characters_is_given_to_no_program(character: str, tmp_path: Path) -> None:
+    """RFC 6749, appendix A.12: printable ASCII. A line break in one would be another line of a header, or of a script."""
+    answer = f'{{"access_token": "made-up{character}Cookie: a=b", "refresh_token": "made-up-refresh"}}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
+    with raw_server(head.encode() + answer.encode()) as url:
+        write(tmp_path, us__env=TOKEN_ENV.format(url=url))
+        for form in ("raw", "header", "env"):
+            done = zrun(tmp_path, "token", "-e", "us", "--format", form, MADE_UP="made-up-client-secret")
+            assert (done.status, done.out) == (2, ""), done
+            assert "the access token of `idp` holds a character that no token may hold" in done.err
+            assert "Cookie" not in done.err
+        command = ("exec", "-e", "us", "--", "echo", "made-up-to-be-run")
+        assert zrun(tmp_path, *command, MADE_UP="made-up-client-secret").out == ""
+        done = zrun(tmp_path, "token", "-e", "us", "--format", "json", MADE_UP="made-up-client-secret")
+        assert done.status == 0, done.err
+        assert done.document["access_token"] == json.loads(answer)["access_token"]
+        assert done.out.isascii()
+    assert "made-up-refresh" in (tmp_path / ".zrun/state/us.json").read_text("utf-8", "replace")
+
+
 @pytest.mark.parametrize("time_to_live", ["1" + "0" * 400, "Infinity", '"999999999999999d"', "NaN"])
 def test_a_time_without_end_fails_its_capture_alone(time_to_live: str, tmp_path: Path) -> None:
     body = f'{{"x": "made-up", "e": {time_to_live}}}'

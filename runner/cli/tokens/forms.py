@@ -15,7 +15,7 @@ from runner.errors import InputError, PolicyError, Problem, did_you_mean
 from runner.quantities import show_seconds
 from runner.scope import SECRET_PREFIX, Captured, process_name
 from runner.template import NoValue
-from runner.values import Missing, Value, as_text, reveal, secrets_in
+from runner.values import Missing, Secret, Value, as_text, reveal, secrets_in
 
 FORMATS = ("raw", "header", "json", "env")
 PREFIX = "ZRUN_"
@@ -26,7 +26,7 @@ _OURS = re.compile(r"ZRUN_(?:DEBUG|TRUST|VAR_.*|SECRET_.*)")
 def text(form: str, holding: Holding, token: Captured) -> str:
     """The token in one of FORMATS, with a line end. Raises InputError for one that does not fit the format."""
     if form == "raw":
-        return f"{token_of(token).reveal()}\n"
+        return f"{_printable(holding, token).reveal()}\n"
     if form == "header":
         return f"{_header(holding, token)}\n"
     if form == "json":
@@ -37,10 +37,22 @@ def text(form: str, holding: Holding, token: Captured) -> str:
 
 def _header(holding: Holding, token: Captured) -> str:
     name, prefix = holding.provider.header
-    value = reveal(joined(prefix, token_of(token)))
-    if re.search(r"[\0\r\n]", value):
-        raise InputError(Problem("the token holds a line break, so it fits no header", None, "use another --format"))
-    return f"{name}: {value}"
+    return f"{name}: {reveal(joined(prefix, _printable(holding, token)))}"
+
+
+def _printable(holding: Holding, token: Captured) -> Secret:
+    """The token, which is of printable ASCII and blanks (RFC 6749, A.12): a line break would be another line of a header.
+
+    Raises InputError for one that is not.
+    """
+    found = token_of(token)
+    if not re.fullmatch(r"[\x20-\x7e]*", found.reveal()):
+        message = (
+            f"the access token of `{holding.provider.name}` holds a character that no token may hold (RFC 6749, A.12)"
+        )
+        hint = "ask the provider; --format json shows it with that character escaped"
+        raise InputError(Problem(message, holding.provider.location, hint))
+    return found
 
 
 def _document(holding: Holding, token: Captured) -> dict[str, Value]:
@@ -68,10 +80,10 @@ def process_variables(holding: Holding, token: Captured, extra: Iterable[str] = 
     """The token, its expiry, and the environment's variables that are no secrets, by their names in a process.
 
     `extra` are more variables of the environment, secrets among them, that were asked for by name. Raises InputError for
-    one of these without a value, and for a value that a process cannot be given.
+    one of these without a value, for a value that a process cannot be given, and for a token that is none.
     """
     scope, name = holding.assembly.scope, holding.provider.tokens.access
-    found = {name: token_of(token).reveal()}
+    found = {name: _printable(holding, token).reveal()}
     if token.expires_at is not None:
         found[f"{name}-expires-at"] = str(int(token.expires_at))
     for plain in sorted(_plain(holding)):
