@@ -15,8 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import OutsideError
+from runner.errors import InputError, OutsideError
+from runner.files import keys
+from runner.files.flights import Flights
+from runner.files.published import Published
+from runner.files.refresh_tokens import RefreshTokens
+from runner.files.state import State
 from runner.project import Project, root_of
+from runner.values import Secret
 from tests.commands import environment, write, zrun
 from tests.servers import Server, raw_server
 
@@ -294,6 +300,55 @@ def test_a_lock_that_is_a_link_makes_no_file(made: str, tmp_path: Path, server: 
     done = zrun(root, "token", "-e", "us", MADE_UP="made-up-client-secret")
     assert done.status == 2, done.err
     assert not (tmp_path / "made.txt").exists()
+
+
+@pytest.mark.parametrize("link", ["file", "folder", "device", "pipe"])
+def test_no_key_count_or_document_is_read_through_a_link(link: str, tmp_path: Path) -> None:
+    """A pipe would be waited for, a device read without end; a key elsewhere is not this project's to use."""
+    root, outside = tmp_path / "project", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    state = State(root, "us")
+    tokens, of_keys = root / ".zrun/tokens/us", root / ".zrun/oauth2/us"
+    Published(state).write("https://idp.example", "{}", 1.0)
+    assert Published(state).read("https://idp.example") == ("{}", 1.0)
+    assert keys.key(state, "idp", lambda: b"made-up-key") == "made-up-key"
+    with Flights(state).alone("idp") as flight:
+        flight.note(1.0)
+    client = RefreshTokens(state, "made-up-client", "idp.example")
+    client.note(Secret("made-up-refresh", "refresh-token"), 1.0)
+    assert (Flights(state).log("idp").issued(), client.made()) == ((1.0,), (1.0,))
+    for number, folder in enumerate((tokens, of_keys, *(root / ".zrun/clients").iterdir())):
+        away = outside / str(number)
+        folder.rename(away)
+        if link == "folder":
+            folder.symlink_to(away)
+            continue
+        folder.mkdir()
+        for path in away.iterdir():
+            if link == "pipe":
+                os.mkfifo(folder / path.name)
+            else:
+                (folder / path.name).symlink_to(path if link == "file" else "/dev/zero")
+    assert Published(state).read("https://idp.example") is None
+    assert (Flights(state).log("idp").issued(), client.made()) == ((), ())
+    with pytest.raises(InputError, match="the key of `idp`"):
+        keys.key(state, "idp", lambda: b"another-made-up-key")
+    assert (outside / "1/idp.pem").read_bytes() == b"made-up-key"
+
+
+@pytest.mark.parametrize("link", [".zrun/sandbox/zoho.sqlite", ".zrun/sandbox"])
+def test_the_sandbox_keeps_nothing_through_a_link(link: str, tmp_path: Path) -> None:
+    root, away = tmp_path / "project", tmp_path / "away"
+    write(root, us__env="sandbox: zoho\n", c="requests: {a: {get: <<api-domain>>/crm/v8/org, expect: 401}}\n")
+    assert zrun(root, "c.yaml", "-e", "us").status == 0
+    (root / link).rename(away)
+    (root / link).symlink_to(away)
+    found = {path: path.read_bytes() for path in (away, *away.glob("*")) if path.is_file()}
+    done = zrun(root, "c.yaml", "-e", "us")
+    assert done.status == 2, done.out
+    assert "a link" in done.err
+    assert {path: path.read_bytes() for path in (away, *away.glob("*")) if path.is_file()} == found
 
 
 TOKENS = '"access_token": "made-up-access", "refresh_token": "made-up-refresh"'

@@ -81,6 +81,8 @@ class Assembly:
         from runner import sandbox  # late: its server loads starlette and uvicorn
 
         data = environment.root / ".zrun" / "sandbox" / f"{environment.sandbox}.sqlite"
+        if self.state is not None:
+            self.state.check_own(data)
         running: Running = self._stack.enter_context(sandbox.start(data, clock_offset=self.given.ahead))
         self.use(running)
 

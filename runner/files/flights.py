@@ -132,7 +132,7 @@ class Flight:
 
     def _read(self) -> Any:
         try:
-            return json.loads(self._issued.read_text("utf-8"))
+            return json.loads(self._state.beside(self._issued))
         except (OSError, ValueError):
             return {}
 

@@ -18,7 +18,7 @@ def key(state: State, provider: str, make: Callable[[], bytes]) -> str:
     """
     path = folder(state) / f"{file_name(provider)}.pem"
     try:
-        if not path.exists():
+        if not os.path.lexists(path):
             state.make_private(path.parent)
             new = durable.temporary(path, make())
             try:
@@ -27,7 +27,9 @@ def key(state: State, provider: str, make: Callable[[], bytes]) -> str:
                 pass
             finally:
                 new.unlink()
-        return path.read_text("ascii")
+        return state.beside(path).decode("ascii")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"the key of `{provider}` in .zrun/oauth2 cannot be kept: {error}"
-        raise InputError(Problem(message, None, "make .zrun/oauth2 writable, and free some space")) from None
+        why = error.strerror if isinstance(error, OSError) else "it is not ASCII"
+        message = f"the key of `{provider}`, {path.name} in .zrun/oauth2, cannot be kept: {why}"
+        hint = "make it a file of its own, .zrun/oauth2 writable, and free some space"
+        raise InputError(Problem(message, None, hint)) from None

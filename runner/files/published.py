@@ -20,7 +20,7 @@ class Published:
     def read(self, issuer: str) -> tuple[str, float] | None:
         """The document, and when it was fetched (epoch seconds); None when there is none that can be read."""
         try:
-            found = json.loads(self._path(issuer).read_text("utf-8"))
+            found = json.loads(self._state.beside(self._path(issuer)))
             return str(found["document"]), float(found["at"])
         except (OSError, ValueError, KeyError, TypeError):
             return None

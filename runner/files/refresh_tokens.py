@@ -50,7 +50,7 @@ class RefreshTokens:
     def _read(self) -> _Entries:
         """A count that is lost or damaged is no harm: it begins anew."""
         try:
-            document = json.loads(self._path.read_text("utf-8"))
+            document = json.loads(self._state.beside(self._path))
             return {str(name): float(at) for name, at in document["made"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}

@@ -51,6 +51,20 @@ class State:
         self._folder = root / private.FOLDER / "state"
         self.path = self._folder / f"{file_name(environment)}.json"
 
+    def beside(self, path: Path) -> bytes:
+        """What another private file of the same project holds; see unlinked.content. Raises OSError."""
+        from runner.files import unlinked  # late: of environments with a provider
+
+        return unlinked.content(self._root, path)
+
+    def check_own(self, path: Path) -> None:
+        """Raises InputError when the private file `path`, or a folder on its way, is a link: it may lead anywhere."""
+        for part in (path, *path.parents):
+            if part == self._root:
+                return
+            if part.is_symlink():
+                raise self._unusable(f"lies beside a link ({part.name})", "make it a folder or a file of its own")
+
     def read(self, *, look_only: bool = False) -> dict[str, Captured]:
         """Every kept value by name. Raises InputError for a file that is damaged, or whose secrets the keyring has not.
 
