@@ -60,11 +60,12 @@ def static(
     found.extend(_files(collection))
     if environment:
         found.extend(_missing_tls(environment))
-        found.extend(_unknown_providers(collection, environment))
+        found.extend(unknown_providers(collection, environment))
     return found
 
 
-def _unknown_providers(collection: Collection, environment: Environment) -> Iterator[Problem]:
+def unknown_providers(collection: Collection, environment: Environment) -> Iterator[Problem]:
+    """The providers that requests name and the environment does not declare."""
     file = environment.paths[-1].name if environment.paths else "the environment"
     told: set[str] = set()
     for request in collection:

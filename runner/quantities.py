@@ -11,6 +11,9 @@ SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**
 # A number has no more digits than one that is written with a unit: a server's may have hundreds, and be no float.
 _MOST = 1e15
 
+# Characters of a text that is a duration or a size.
+LONGEST = 64
+
 _QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)\s*\Z")
 
 
@@ -23,8 +26,10 @@ def seconds(written: str | float) -> float | None:
         return None
     if isinstance(written, (int, float)):
         return float(written) if 0 <= written < _MOST else None
+    if len(written) > LONGEST:
+        return None
     total, found = 0.0, False
-    for piece in re.findall(r"[0-9.]+\s*[A-Za-z]*|\S", written[:64]):
+    for piece in re.findall(r"[0-9.]+\s*[A-Za-z]*|\S", written):
         match = _QUANTITY.match(piece)
         unit = DURATIONS.get(match[2].lower() or "s") if match else None
         if match is None or unit is None or (found and not match[2]):
@@ -39,7 +44,7 @@ def size(written: str | float) -> float | None:
         return None
     if isinstance(written, (int, float)):
         return float(written) if 0 <= written < _MOST else None
-    match = _QUANTITY.match(written[:64])
+    match = _QUANTITY.match(written) if len(written) <= LONGEST else None
     unit = SIZES.get(match[2].lower() or "b") if match else None
     return float(match[1]) * unit if match and unit else None
 

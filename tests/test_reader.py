@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from yaml import safe_load
 
@@ -17,6 +19,7 @@ from runner.errors import InputError, Problem
 from runner.files import document, fields
 from runner.files.reader import read_collection, read_environment
 from runner.files.schema import schema
+from runner.quantities import seconds
 from tests.lookups import Values
 from tests.test_documents import plain
 
@@ -354,6 +357,10 @@ ENVIRONMENT_MISTAKES = {
     "oauth2: {p: {token-url: 5}}": "`token-url` is no address",
     "oauth2: {p: {issuer: 'ftp://x'}}": "`issuer` is no address",
     "oauth2: {p: {client-secret: {env: X}}}": "`client-secret` is a text",
+    "oauth2: {p: {algorithm: RS999}}": "`algorithm` has no such word",
+    "oauth2: {p: {client-auth: private_key_jwt}}": "`client-auth: private_key_jwt` needs `private-key`",
+    "oauth2: {p: {refresh-before: 1..2s}}": "`refresh-before` is a duration",
+    "sandbox: zhoo": "there is one sandbox: zoho",
 }
 
 
@@ -388,6 +395,9 @@ def test_many_mistakes_in_an_environment_are_told_in_one_go(tmp_path: Path) -> N
         "tls: {client-cert: me.pem, client-key: me.key}",
         "secrets: {s: , t: {env: X}, u: [{env: X}, {keyring: a/b}, {command: [op, read, x]}, {prompt: Say}], v: 5}",
         "oauth2: {p: {token-url: 'HTTPS://a.example/t', issuer: <<at>>, budget: 10 in 10m, scopes: [a, b]}}",
+        "oauth2: {p: {refresh-before: <<t>>, dpop: <<d>>, preset: <<p>>, algorithm: <<a>>, scopes: <<s>>}}",
+        "oauth2: {p: {refresh-before: , dpop: , preset: , algorithm: , grant: , client-auth: , scopes: , budget: }}",
+        "oauth2: {p: {client-auth: private_key_jwt, private-key: <<k>>, algorithm: PS512, tenant: 5}}",
         "oauth2: {p: {refresh-before: 5m, dpop: true, token-params: {a: [b, 1]}, token-url: '', budget: }}",
     ],
 )
@@ -396,7 +406,54 @@ def test_what_the_reader_takes_in_an_environment_the_schema_takes(tmp_path: Path
     assert not list(Draft202012Validator(schema("environment")).iter_errors(safe_load(text)))
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"), [("state: keyrng", "did you mean `keyring`?"), ("sandbox: zhoo", "did you mean `zoho`?")]
+)
+def test_a_misspelt_word_of_an_environment_is_guessed(tmp_path: Path, text: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_environment([str(environment(tmp_path, text))], tmp_path)
+    assert [problem.hint for problem in caught.value.problems] == [hint]
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ("5", ["the provider `q` is a map"]),
+        ("{token-prefix: [q]}", ["`token-prefix` is a text"]),
+        ("{token-prefx: q}", ["the provider `q` has no key `token-prefx`"]),
+        ("{grant: implicit}", ["`grant` has no such word", "`p` and `q` would keep their tokens under the same names"]),
+        ("", ["`p` and `q` would keep their tokens under the same names"]),
+    ],
+)
+def test_a_provider_that_could_not_be_read_takes_nobodys_names(tmp_path: Path, second: str, told: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        read_environment([str(environment(tmp_path, f"oauth2: {{p: {{}}, q: {second}}}"))], tmp_path)
+    assert [problem.message for problem in caught.value.problems] == told
+
+
+@pytest.mark.parametrize("text", ["auth: {basic: x}", "auth: {oauth1: [x]}"])
+def test_a_scheme_that_is_no_map_is_one_mistake(tmp_path: Path, text: str) -> None:
+    (problem,) = problems(tmp_path, f"{text}\nrequests: {{a: {{get: 'http://h'}}}}")
+    assert problem.message.endswith("is a map")
+
+
 # Schemas
+
+
+_DURATION = Draft202012Validator(fields.DURATION)
+
+
+@given(
+    st.one_of(
+        st.from_regex(
+            r"\s?[0-9.]{1,4}\s?(ms|s|m|min|h|d|D|x|S)?\s?([0-9.]{1,17}\s?(ms|s|Min|h)? ?){0,2}", fullmatch=True
+        ),
+        st.text("0123456789. smhdMin-\n", max_size=80),
+        st.floats(-1, 1e16),
+    )
+)
+def test_a_duration_is_one_for_the_schema_where_it_is_for_the_reader(written: str | float) -> None:
+    assert _DURATION.is_valid(written) == (seconds(written) is not None)
 
 
 @pytest.mark.parametrize("kind", ["collection", "environment"])

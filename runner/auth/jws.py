@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
-# RFC 7518, 3.1 and RFC 8037, 3.1: each algorithm's kind of key, by its first letters.
+# RFC 7518, 3.1 and RFC 8037, 3.1: each algorithm's kind of key, by its first letters; files.fields has them for who writes.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 # RFC 7518, 3.4: each ECDSA algorithm has one curve.
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}

@@ -286,13 +286,17 @@ def read(paths: Sequence[Path], given: Given) -> tuple[list[Collection], Environ
     problems: list[Problem] = []
     collections: list[Collection] = []
     environment: Environment | None = None
+    known: Environment | None = None  # what can be told of it though it has mistakes
     whole = True
     if given.environments:
         try:
             environment = reader.read_environment(given.environments, paths[0].parent)
         except InputError as error:
+            from runner.files import environments  # late: it is loaded by now
+
             whole = False
             problems.extend(error.problems)
+            known = error.environment if isinstance(error, environments.PartlyRead) else None
     closed = [Path(one.location.source.name) for one in given.secrets]  # the file of --secrets-file
     closed += _secret_files(environment) if environment else ()
     told: list[Problem] = []
@@ -305,6 +309,8 @@ def read(paths: Sequence[Path], given: Given) -> tuple[list[Collection], Environ
         except InputError as error:
             whole = False
             told.extend(error.problems)
+    if known is not None:
+        told.extend(problem for one in collections for problem in preflight.unknown_providers(one, known))
     problems = [*told, *problems]
     if not whole:
         raise InputError(problems)

@@ -43,8 +43,9 @@ def read_auth(node: Node, form: Form) -> AuthSpec | None:
         settings = {name: Variable(name, form.tree(value), value.location)}
     else:
         settings = _settings(value, known_settings, f"`{scheme}`", form)
+    is_map = value.kind == "map" or (value.kind == "scalar" and value.value is None)
     for name in fields.AUTH_NEEDED[scheme]:
-        if name not in settings:
+        if is_map and name not in settings:
             form.wrong(key, f"`{scheme}` needs `{name}`", f"add `{name}:`")
     return AuthSpec(scheme, key.location, settings)
 
@@ -77,15 +78,37 @@ def read_providers(node: Node | None, form: Form) -> Iterator[ProviderSpec]:
     for key, value in form.pairs(node, "`oauth2`") if node else ():
         name = key.key
         settings = _settings(value, fields.PROVIDER, f"the provider `{name}`", form)
-        written = value.get("token-prefix") if value.kind == "map" else None
-        prefix = form.plain(written, "`token-prefix`") if written is not None else ""
-        tokens = _token_names(prefix)
+        _check_client(settings, form)
+        prefix = _prefix(value, form)
+        tokens = _token_names(prefix or "")
         form.variable_name_of(tokens.access, key)
-        if tokens.access in taken:
-            hint = f"add `token-prefix: {name}` here: the tokens are then {name}-access-token and so on"
-            form.wrong(key, f"`{taken[tokens.access]}` and `{name}` would keep their tokens under the same names", hint)
-        taken[tokens.access] = name
+        if prefix is not None:  # else the names are not what was meant
+            if tokens.access in taken:
+                hint = f"add `token-prefix: {name}` here: the tokens are then {name}-access-token and so on"
+                message = f"`{taken[tokens.access]}` and `{name}` would keep their tokens under the same names"
+                form.wrong(key, message, hint)
+            taken[tokens.access] = name
         yield ProviderSpec(name, key.location, settings, tokens)
+
+
+def _prefix(node: Node, form: Form) -> str | None:
+    """What a provider's tokens are to be called by; None where a mistake hides it, which is told."""
+    if node.kind != "map":
+        return "" if node.kind == "scalar" and node.value is None else None
+    written = node.get("token-prefix")
+    if written is None or (written.kind == "scalar" and written.value is None):
+        return None if any(key.key not in fields.PROVIDER for key, _ in node.pairs) else ""
+    if written.kind != "scalar":
+        return None  # told with the other settings
+    return form.plain(written, "`token-prefix`") or None
+
+
+def _check_client(settings: dict[str, Variable], form: Form) -> None:
+    """Tell a way to authenticate that lacks what it needs, where that is known before values are."""
+    how = settings.get("client-auth")
+    if how is not None and how.value == "private_key_jwt" and "private-key" not in settings:
+        hint = "add `private-key: <<client-key>>`, and where that secret comes from"
+        form.wrong(how.location, "`client-auth: private_key_jwt` needs `private-key`", hint)
 
 
 def _token_names(prefix: str) -> TokenNames:
@@ -98,7 +121,12 @@ def _settings(node: Node, known: Fields, what: str, form: Form) -> dict[str, Var
     found: dict[str, Variable] = {}
     for name, value in form.fields(node, known, what).items():
         words = known[name][0].get("enum")
-        if words and not (isinstance(value.value, str) and (value.value in words or "<<" in value.value)):
+        nothing = value.kind == "scalar" and value.value is None
+        if (
+            words
+            and not nothing
+            and not (isinstance(value.value, str) and (value.value in words or "<<" in value.value))
+        ):
             hint = did_you_mean(str(value.value), words, f"one of: {', '.join(words)}")
             form.wrong(value, f"`{name}` has no such word", hint)
         else:

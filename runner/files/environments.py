@@ -25,10 +25,19 @@ SUFFIXES = (".yaml", ".yml")
 DEEPEST_BASE = 16
 
 
+class PartlyRead(InputError):
+    """Mistakes in an environment, every file of which could be read: what it declares is in `environment` all the same."""
+
+    def __init__(self, problems: Sequence[Problem], environment: Environment) -> None:
+        super().__init__(problems)
+        self.environment = environment
+
+
 @dataclass
 class _Layers:
-    """What the files say so far, the later over the earlier."""
+    """What the files say so far, the later over the earlier. `whole` is whether each that is named could be read."""
 
+    whole: bool = True
     name: str = ""
     variables: dict[str, Variable] = field(default_factory=dict)
     overlay: dict[str, Variable] = field(default_factory=dict)
@@ -52,7 +61,7 @@ class _Layers:
 def read_environment(names: Sequence[str], beside: Path) -> Environment:
     """The environments `names`, the later over the earlier; `beside` is the folder of the collection.
 
-    Raises InputError with every mistake in them, and for one that is not found.
+    Raises InputError with every mistake in them, and for one that is not found; PartlyRead where each file could be read.
     """
     form = Form()
     layers = _Layers()
@@ -62,14 +71,22 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
             path = find(name, beside)
         except InputError as error:
             form.problems.extend(error.problems)
+            layers.whole = False
             continue
         found.append(path)
         _read(path, layers, form, ())
         overlay = path.with_name(f"{path.stem}.local{path.suffix}")
         if overlay.is_file():
             _read(overlay, layers, form, (), private=True)
-    if form.problems:
+    if not layers.whole:
         raise InputError(form.problems)
+    environment = _environment(found, layers, form)
+    if form.problems:
+        raise PartlyRead(form.problems, environment)
+    return environment
+
+
+def _environment(found: Sequence[Path], layers: _Layers, form: Form) -> Environment:
     folder = found[-1].absolute().parent
     return Environment(
         id="+".join(path.stem for path in found),
@@ -139,11 +156,13 @@ def _read(path: Path, layers: _Layers, form: Form, open_files: tuple[Path, ...],
         root = document.parse_bytes(raw, path)
     except InputError as error:
         form.problems.extend(error.problems)
+        layers.whole = False
         return
     found = form.fields(root, fields.ENVIRONMENT, "an environment")
     if "base" in found:
         for name, place in form.names(found["base"], "`base`"):
             base = path.parent / name
+            layers.whole = layers.whole and base.is_file()
             if base.resolve() in (*open_files, path.resolve()) or len(open_files) > DEEPEST_BASE:
                 form.wrong(place, f"`{name}` inherits from itself", "take one `base` away")
             elif not base.is_file():
@@ -192,9 +211,8 @@ def _state(node: Node, form: Form) -> Literal["file", "keyring"]:
     if node.value == "keyring":
         return "keyring"
     if node.value != "file":
-        form.wrong(
-            node, "captured secrets are kept in a file or in the keyring", "write `state: file` or `state: keyring`"
-        )
+        hint = did_you_mean(str(node.value), ("file", "keyring"), "write `state: file` or `state: keyring`")
+        form.wrong(node, "captured secrets are kept in a file or in the keyring", hint)
     return "file"
 
 
@@ -210,7 +228,7 @@ def _rate(node: Node, form: Form) -> Rate | None:
 def _sandbox(node: Node, form: Form) -> str | None:
     if node.value == "zoho":
         return "zoho"
-    form.wrong(node, "there is one sandbox: zoho", "write `sandbox: zoho`")
+    form.wrong(node, "there is one sandbox: zoho", did_you_mean(str(node.value), ("zoho",), "write `sandbox: zoho`"))
     return None
 
 

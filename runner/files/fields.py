@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from runner.predicates import PREDICATES
+from runner.quantities import LONGEST
 from runner.queries import KINDS
 
 Schema: TypeAlias = dict[str, Any]
@@ -18,10 +19,17 @@ TEXT: Schema = {"type": "string"}
 SOME_TEXT: Schema = {"type": "string", "pattern": r"\S"}
 TEMPLATE: Schema = {"type": "string", "pattern": "<<.*>>"}
 SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
+# What quantities.seconds takes: sums of numbers with units, of which the first may do without.
+_NUMBER = r"[0-9]{1,15}(\.[0-9]{1,9})?"
+_UNIT = "([mM]?[sS]|[mM][iI][nN]|[mMhHdD])"
 DURATION: Schema = {
     "anyOf": [
-        {"type": "number", "minimum": 0},
-        {"type": "string", "pattern": r"^\s*([0-9.]+\s*(ms|s|min|m|h|d)?\s*)+$"},
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 10**15},
+        {
+            "type": "string",
+            "maxLength": LONGEST,
+            "pattern": rf"^\s*{_NUMBER}\s*($|({_UNIT}\s*|\s)({_NUMBER}\s*{_UNIT}\s*)*$)",
+        },
     ]
 }
 RATE: Schema = {"type": "string", "pattern": r"^\s*[0-9.]+\s*/\s*[0-9.]*\s*(ms|s|min|m|h|d)\s*$"}
@@ -251,6 +259,8 @@ GRANTS = (
     "jwt-bearer",
     "token-exchange",
 )
+# RFC 7518, 3.1 and RFC 8037, 3.1: those that a key of this machine signs with.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 CLIENT_AUTH = ("basic", "post", "private_key_jwt", "none")
 PRESETS = ("zoho", "google", "microsoft", "github", "salesforce", "hubspot", "generic")
 PARAMETERS: Schema = {"type": "object", "additionalProperties": either(SCALAR, {"type": "array", "items": SCALAR})}
@@ -262,7 +272,7 @@ PROVIDER: Fields = {
     "client-auth": ({"enum": list(CLIENT_AUTH)}, "How the client authenticates at the token endpoint. Default: basic."),
     "private-key": (TEXT, "A PEM key, for private_key_jwt and jwt-bearer."),
     "key-id": (TEXT, "The `kid` of that key."),
-    "algorithm": (TEXT, "The JWS algorithm: RS256, PS256, ES256, EdDSA, ... Default: by the kind of key."),
+    "algorithm": ({"enum": list(ALGORITHMS)}, "The JWS algorithm. Default: by the kind of key."),
     "assertion-audience": (TEXT, "The `aud` of what that key signs. Default: the token endpoint."),
     "issuer": (ADDRESS, "The issuer's URL: endpoints are discovered there (RFC 8414, OpenID Connect Discovery)."),
     "token-url": (ADDRESS, "The token endpoint."),
@@ -347,7 +357,13 @@ def definitions() -> dict[str, Schema]:
             "description": f"A value to be equal to, or a map of predicates: {', '.join(PREDICATES)}.",
         },
         "auth": either({"enum": ["none", None]}, *map(_scheme, AUTH)),
-        "provider": closed(PROVIDER),
+        "provider": closed(
+            _of_settings(PROVIDER),
+            **{
+                "if": {"properties": {"client-auth": {"const": "private_key_jwt"}}, "required": ["client-auth"]},
+                "then": {"required": ["private-key"]},
+            },
+        ),
         "renew": closed(RENEW, required=["on", "run"]),
         "retry": closed(RETRY, required=["times"]),
         "until": {"type": "object", "properties": closed(UNTIL)["properties"]},
@@ -376,8 +392,22 @@ def definitions() -> dict[str, Schema]:
 _SOURCE = ({"type": ["string", "number"]}, closed(SOURCE, minProperties=1, maxProperties=1))
 
 
+def _of_settings(fields: Fields) -> Fields:
+    """The fields of a scheme or a provider as they may be written: a template stands for any value, and null for none."""
+    nothing: Schema = {"type": "null"}
+    found: Fields = {}
+    for name, (schema, words) in fields.items():
+        if schema in (TEXT, SCALAR):
+            found[name] = SCALAR, words
+        elif schema.get("type") in ("string", ["string", "null"]):
+            found[name] = {**schema, "type": ["string", "null"]}, words
+        else:
+            found[name] = either(schema, TEMPLATE, nothing), words
+    return found
+
+
 def _scheme(name: str) -> Schema:
-    settings = closed(AUTH[name], required=list(AUTH_NEEDED[name]))
+    settings = closed(_of_settings(AUTH[name]), required=list(AUTH_NEEDED[name]))
     whole = either(SCALAR, settings) if name in AUTH_SHORT else settings
     return {"type": "object", "properties": {name: whole}, "required": [name], "additionalProperties": False}
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 import pytest
 
+from runner.auth import jws
 from runner.auth.oauth2 import client_authentication, grants, hosts, refusals, tokens
 from runner.auth.oauth2.presets import PRESETS
 from runner.auth.oauth2.provider import Provider
@@ -45,6 +46,7 @@ def provider(folder: Path, text: str, **variables: str) -> Provider:
 def test_presets_are_those_of_the_format() -> None:
     assert set(PRESETS) == set(fields.PRESETS)
     assert set(grants.UNATTENDED) < set(fields.GRANTS)
+    assert fields.ALGORITHMS == jws.ALGORITHMS
 
 
 @pytest.mark.parametrize(

@@ -279,3 +279,22 @@ requests:
     assert "`signature-method: RSA-SHA256` needs the extra `jose`" in done.stderr
     assert not server.seen
     assert zrun(tmp_path, "c.yaml").status == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("state: keyrng", True),
+        ("base: none.yaml", False),  # which might declare it
+        ("variables: [", False),
+    ],
+)
+def test_a_mistake_in_an_environment_hides_no_unknown_provider(more: str, told: bool, tmp_path: Path) -> None:
+    request = "{get: 'http://localhost/', auth: {oauth2: zhoo}}"
+    write(tmp_path, c=f"requests: {{a: {request}}}\n", us__env=f"oauth2: {{zoho: {{preset: zoho}}}}\n{more}\n")
+    for command in (("c.yaml",), ("check", "c.yaml")):
+        done = zrun(tmp_path, *command, "-e", "us")
+        assert done.status == 2
+        assert "us.yaml:" in done.err
+        assert ("no OAuth 2.0 provider `zhoo` is declared" in done.err) == told
+        assert ("did you mean `zoho`?" in done.err) == told
