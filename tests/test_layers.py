@@ -164,7 +164,7 @@ REVEALED = {
     "auth.oauth2.token_request": 1,
     "auth.rsa": 1,
     "auth.signed": 4,
-    "cli.outside": 1,
+    "cli.sending": 1,
     "cli.tokens.forms": 6,
     "expressions.evaluation": 1,
     "files.refresh_tokens": 3,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runner import errors, plan, preflight
-from runner.cli import data, options, outside, screen
+from runner.cli import authentication, data, options, screen
 from runner.cli.assemble import SANDBOX_ADDRESSES, Assembly, Given, begun
 from runner.cli.vault import SANDBOX_SECRETS
 from runner.errors import InputError, PolicyError, Problem, ZrunError
@@ -88,7 +88,7 @@ def _check_collection(assembly: Assembly, elsewhere: Iterable[str]) -> tuple[lis
     try:
         planned = plan.make(assembly.collection, environment, assembly.scope)
         if environment:
-            findings = outside.findings(assembly, planned)
+            findings = authentication.findings(assembly, planned)
             found += (*findings.missing, *findings.problems)
             if findings.refusals:
                 found += findings.refusals

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from runner import errors, plan, reach
-from runner.cli import data, options, outside, screen
+from runner.cli import data, options, providers, screen
 from runner.cli.assemble import Assembly, Given, begun
 from runner.cli.run import prepare
 from runner.graph import reads_deeply
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 def _lines(planned: Plan, assembly: Assembly, *, color: bool) -> Iterator[str]:
     scope = assembly.scope
-    reached = reach.of(planned, scope, outside.tokens(assembly))
+    reached = reach.of(planned, scope, providers.tokens(assembly))
     reaches = {one.id: one for one in reached}
     width = max(len(step.request.id) for step in planned.steps)
     for number, step in enumerate(planned.steps, 1):
@@ -140,7 +140,7 @@ def origin(name: str, scope: Scope) -> str:
 
 def _document(planned: Plan, assembly: Assembly) -> dict[str, object]:
     scope = assembly.scope
-    reached = reach.of(planned, scope, outside.tokens(assembly))
+    reached = reach.of(planned, scope, providers.tokens(assembly))
     return {
         "collection": planned.collection.name,
         "environment": planned.environment.id if planned.environment else None,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runner import errors, preflight
-from runner.cli import data, options, outside, screen
+from runner.cli import authentication, data, options, screen, sending
 from runner.cli.assemble import Assembly, Given, all_begun
 from runner.cli.demands import Demands
 from runner.cli.parts import Part, checkpoint, left, listed, noting, total
@@ -138,7 +138,7 @@ def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = Fa
     mistakes = [problem for problem in found if not problem.warning]
     if mistakes:
         raise InputError([*mistakes, *warnings])
-    findings = outside.findings(assembly, planned)
+    findings = authentication.findings(assembly, planned)
     if looking:
         warnings += [replace(problem, warning=True) for problem in findings.missing]
     elif findings.missing:
@@ -305,7 +305,7 @@ def _ports(
         if assembly.state and kept:
             assembly.state.save(kept)
 
-    with outside.network(assembly, tell.reporter.progress, timeout, pace) as send:
+    with sending.network(assembly, tell.reporter.progress, timeout, pace) as send:
         yield Ports(
             send,
             assembly.policy.check,
@@ -314,8 +314,8 @@ def _ports(
             assembly.now,
             tell.started,
             tell.stopped,
-            outside.credentials(assembly, send),
-            outside.alone(assembly, send),
-            outside.endpoints(assembly),
+            authentication.credentials(assembly, send),
+            authentication.alone(assembly, send),
+            authentication.endpoints(assembly),
             assembly.redactor,
         )

@@ -233,14 +233,14 @@ def addresses(pid: int) -> list[tuple[str, int]]:
 _NURSERY = """
 import os, sys
 from runner.auth.oauth2.provider import Provider
-from runner.cli import assemble, outside
+from runner.cli import assemble, providers, sending
 import runner.transport, runner.auth.oauth2.fresh, runner.files.flights, runner.auth.oauth2.recovery
 
 def refresh():
     with assemble.opened(assemble.Given(environments=["us"])) as assembly:
         spec = assembly.environment.providers["strict"]
-        with outside.network(assembly) as send:
-            keeper = outside.keeper(assembly, Provider(spec, assembly.scope), send, lambda _: None)
+        with sending.network(assembly) as send:
+            keeper = providers.keeper(assembly, Provider(spec, assembly.scope), send, lambda _: None)
             while True:
                 kept = assembly.sources.captured.get("access-token")
                 keeper.access(refused=kept.value if kept else None)

@@ -22,7 +22,7 @@ from runner.auth.oauth2 import watch
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
 from runner.auth.oauth2.watch import Effects, Event, Wake
-from runner.cli import outside
+from runner.cli import providers, sending
 from runner.cli.assemble import Given, opened
 from runner.errors import CredentialsError, NetworkError
 from runner.exchange import Call, Response
@@ -159,7 +159,7 @@ def live(world: World, seed: int) -> None:
     """Watch over the token, as `zrun token watch` does, until the world ends."""
     chance = Random(seed)
     start = world.http.get(f"{world.api.url}/_sandbox/state").json()["now"]
-    with opened(world.given) as assembly, outside.network(assembly) as send:
+    with opened(world.given) as assembly, sending.network(assembly) as send:
         assert assembly.environment is not None
         provider = Provider(assembly.environment.providers["zoho"], assembly.scope)
 
@@ -172,7 +172,7 @@ def live(world: World, seed: int) -> None:
             assert assembly.state is not None
             return assembly.state.read().get("access-token")
 
-        made = outside.keeper(assembly, provider, counted, lambda _: None, 0.0)
+        made = providers.keeper(assembly, provider, counted, lambda _: None, 0.0)
         keeper: Keeper = replace(made, outside=replace(made.outside, sleep=world.move))
         effects = Effects(
             now=assembly.now,

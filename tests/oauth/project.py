@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
-from runner.cli import assemble, outside
+from runner.cli import assemble, providers, sending
 from runner.cli.assemble import Assembly, Given
 from runner.collection import AuthSpec, Variable
 from runner.errors import Location, Source
@@ -87,8 +87,8 @@ def opened(folder: Path, name: str = "server") -> Iterator[Opened]:
     """The provider as a command has it: over the network, with the environment's state."""
     files = [str(folder / "environments" / "dev.yaml")]
     told: list[StepResult] = []
-    with assemble.opened(Given(files)) as assembly, outside.network(assembly) as send:
+    with assemble.opened(Given(files)) as assembly, sending.network(assembly) as send:
         spec = AuthSpec("oauth2", _HERE, {"provider": Variable("provider", name, _HERE)})
-        found = outside.provider(assembly, spec, assembly.scope)
-        keeper = outside.keeper(assembly, found, send, told.append)
+        found = providers.named(assembly, spec, assembly.scope)
+        keeper = providers.keeper(assembly, found, send, told.append)
         yield Opened(assembly, keeper.provider, keeper, keeper.outside, told)

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 
 from runner import errors
 from runner.auth.oauth2.provider import REFRESH_BEFORE, Provider
-from runner.cli import needs, options, outside, providers, screen
+from runner.cli import needs, options, providers, screen, sending
 from runner.cli.assemble import Assembly, Given, opened
 from runner.cli.doctor import budget, credential, data_centre, files, network, scopes
 from runner.cli.doctor.check import Area, Check
@@ -100,7 +100,7 @@ def _examined(chosen: Namespace, assembly: Assembly, provider: Provider | None) 
     assembly.start_sandbox()
     collections = [reader.read_collection(options.collection_path(name)) for name in chosen.collections]
     needed = needs.of(collections, assembly) if collections else None
-    with outside.network(assembly) as send:
+    with sending.network(assembly) as send:
         reached: dict[str, bool] = {}
         margin = provider.refresh_before if provider else REFRESH_BEFORE
         for host in network.hosts(_urls(assembly, provider, needed)):
@@ -111,7 +111,7 @@ def _examined(chosen: Namespace, assembly: Assembly, provider: Provider | None) 
             hint = "declare one, for Zoho: `oauth2: {zoho: {preset: zoho}}`"
             yield credential.AREA.unknown("provider", "the environment declares no OAuth 2.0 provider", hint)
             return
-        provider = outside.discovering(assembly, provider, send)
+        provider = providers.discovering(assembly, provider, send)
         patient = credential.Patient(assembly, provider, send, refresh=chosen.refresh)
         yield from _of_provider(patient, needed, reached, probe=not chosen.no_probe)
 

@@ -8,7 +8,7 @@ from runner.auth.header import Header
 from runner.auth.oauth2.bearer import is_dead
 from runner.auth.oauth2.provider import Provider
 from runner.auth.signed import joined
-from runner.cli import outside
+from runner.cli import sending
 from runner.cli.assemble import Assembly
 from runner.exchange import Call, Response, Unreadable
 from runner.records import record
@@ -29,7 +29,7 @@ class Tried:
     code: str = ""
 
 
-def get(assembly: Assembly, provider: Provider, token: Secret, url: str, send: outside.Send) -> Response:
+def get(assembly: Assembly, provider: Provider, token: Secret, url: str, send: sending.Send) -> Response:
     """The answer to GET with the token, within the host policy. Raises NetworkError, PolicyError."""
     name, prefix = provider.header
     call = Call(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.auth.oauth2 import budget
-from runner.cli import outside
+from runner.cli import providers
 from runner.cli.doctor import credential
 from runner.cli.doctor.check import Area, Check
 from runner.cli.doctor.credential import Patient
@@ -31,7 +31,7 @@ def examine(patient: Patient) -> Iterator[Check]:
             next_one = f"wait {show_seconds(budget.wait(times, bound, now))}; each try before would prolong it"
             yield AREA.warning("access tokens", message, next_one, "throttled")
     most = provider.preset.refresh_tokens
-    counted = outside.refresh_tokens(patient.assembly, provider)
+    counted = providers.refresh_tokens(patient.assembly, provider)
     if most is None or counted is None:
         return
     made = len(counted.made())

@@ -10,7 +10,7 @@ from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.introspection import Introspected
 from runner.auth.oauth2.provider import Provider
 from runner.auth.oauth2.tokens import Refused
-from runner.cli import outside, providers
+from runner.cli import providers, sending
 from runner.cli.assemble import Assembly
 from runner.cli.doctor import api, data_centre
 from runner.cli.doctor.check import Area, Check
@@ -42,7 +42,7 @@ class Patient:
 
     assembly: Assembly
     provider: Provider
-    send: outside.Send
+    send: sending.Send
     refresh: bool = False
 
 
@@ -148,7 +148,7 @@ def introspected(patient: Patient, token: Secret) -> Introspected | None:
     try:
         if patient.provider.url("introspection") is None:
             return None
-        asking = outside.asking(patient.assembly, patient.provider, patient.send, lambda _: None)
+        asking = providers.asking(patient.assembly, patient.provider, patient.send, lambda _: None)
         return introspection.introspect(patient.provider, token, asking)
     except ZrunError:
         return None
@@ -187,7 +187,7 @@ def _asked(patient: Patient, refused: Secret | None) -> Generator[Check, None, C
 
 
 def keeper(patient: Patient) -> Keeper:
-    return outside.keeper(patient.assembly, patient.provider, patient.send, lambda _: None, patience=0.0)
+    return providers.keeper(patient.assembly, patient.provider, patient.send, lambda _: None, patience=0.0)
 
 
 def issued(patient: Patient) -> tuple[float, ...]:

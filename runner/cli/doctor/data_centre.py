@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from runner import data_centres, errors, tree
 from runner.auth.oauth2.provider import Provider
-from runner.cli import outside
+from runner.cli import sending
 from runner.cli.assemble import Assembly
 from runner.cli.doctor.check import Area, Check
 from runner.data_centres import DataCentre
@@ -43,7 +43,7 @@ def mismatch(accounts: str, api: str) -> tuple[DataCentre, DataCentre] | None:
     return (one, other) if one and other and one is not other else None
 
 
-def examine(assembly: Assembly, provider: Provider, send: outside.Send, *, reachable: bool) -> Iterator[Check]:
+def examine(assembly: Assembly, provider: Provider, send: sending.Send, *, reachable: bool) -> Iterator[Check]:
     """The accounts server is one, and of the same data centre as the API. `reachable`: its host answers."""
     accounts = accounts_of(provider)
     if accounts is None:
@@ -122,7 +122,7 @@ def differs(assembly: Assembly, written: str, came: str) -> Check:
     return AREA.warning("api-domain", message, hint, "api-domain-differs")
 
 
-def server_info(accounts: str, send: outside.Send) -> Iterator[Check]:
+def server_info(accounts: str, send: sending.Send) -> Iterator[Check]:
     """Ask the accounts server which data centres there are: whatever is none cannot answer that (Zoho's "Multi-DC")."""
     try:
         response = send(Call("GET", f"{accounts}/oauth/serverinfo", timeout=TIMEOUT, cookies=False))

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from runner import errors
-from runner.cli import outside
+from runner.cli import sending
 from runner.cli.assemble import Assembly
 from runner.cli.doctor.check import Area, Check
 from runner.environment import Tls
@@ -55,7 +55,7 @@ def hosts(urls: Iterable[str]) -> list[Host]:
     return list(found.values())
 
 
-def examine(assembly: Assembly, host: Host, send: outside.Send, margin: float) -> Iterator[Check]:
+def examine(assembly: Assembly, host: Host, send: sending.Send, margin: float) -> Iterator[Check]:
     """Each check of one host, until one fails. `margin` is by how many seconds a clock may be wrong before tokens suffer.
 
     The last check has the code `answers` when the host answers.
@@ -66,7 +66,7 @@ def examine(assembly: Assembly, host: Host, send: outside.Send, margin: float) -
     )  # late: it loads the HTTP library, which help and mistakes do not need
 
     tls = assembly.environment.tls if assembly.environment else Tls()
-    with Transport(tls=tls, proxy=outside.proxy(assembly)) as transport:
+    with Transport(tls=tls, proxy=sending.proxy(assembly)) as transport:
         by = transport.proxy_for(host.url)
     proxy = probe.Proxy(*by) if by else None
     if proxy is not None:

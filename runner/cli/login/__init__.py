@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner import errors
 from runner.auth.oauth2.provider import Provider
-from runner.cli import needs, options, outside, providers, screen
+from runner.cli import needs, options, providers, screen, sending
 from runner.cli.assemble import Assembly, Given, opened
 from runner.cli.doctor.credential import Patient
 from runner.cli.login import afterwards, before, browser, conversation, device, self_client
@@ -65,8 +65,8 @@ def main(arguments: list[str]) -> int:
         else:
             before.files(assembly, provider, "token", "device" if way == "device" else "authorization")
         assembly.start_sandbox()
-        with outside.network(assembly) as send:
-            patient = Patient(assembly, outside.discovering(assembly, provider, send), send)
+        with sending.network(assembly) as send:
+            patient = Patient(assembly, providers.discovering(assembly, provider, send), send)
             return _logged_in(chosen, patient, way)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from runner import data_centres, errors
 from runner.auth.oauth2 import budget, readiness
 from runner.auth.oauth2.provider import Provider
-from runner.cli import outside, providers
+from runner.cli import providers, sending
 from runner.cli.assemble import Assembly
 from runner.cli.doctor import credential, data_centre, network
 from runner.cli.doctor.budget import NEAR, hint
@@ -63,7 +63,7 @@ def _secret_names(assembly: Assembly, provider: Provider) -> set[str]:
     return {name for name in ("client-id", "client-secret") if name in declared and name not in provider.settings}
 
 
-def servers(assembly: Assembly, provider: Provider, send: outside.Send) -> None:
+def servers(assembly: Assembly, provider: Provider, send: sending.Send) -> None:
     """The provider's server answers, is of the right kind, and agrees on the time. Raises NetworkError, CredentialsError."""
     url = provider.url("issuer") or provider.url("token")
     for host in network.hosts([url] if url else []):
@@ -104,7 +104,7 @@ def limits(patient: Patient) -> None:
     if wait:
         message = f"the budget of `{provider.name}` is used up: a code would be spent in vain"
         raise CredentialsError(Problem(message, provider.location, f"wait {show_seconds(wait)}, then log in"))
-    most, counted = provider.preset.refresh_tokens, outside.refresh_tokens(patient.assembly, provider)
+    most, counted = provider.preset.refresh_tokens, providers.refresh_tokens(patient.assembly, provider)
     if most is None or counted is None:
         return
     made = len(counted.made()) + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.auth.oauth2 import device_code
-from runner.cli import outside
+from runner.cli import providers
 from runner.cli.doctor import credential
 from runner.cli.doctor.credential import Patient
 from runner.cli.login.conversation import say
@@ -16,7 +16,7 @@ def log_in(patient: Patient) -> Captured:
 
     Raises CredentialsError when the code expires or consent is refused, NetworkError, PolicyError, InputError.
     """
-    asking = outside.asking(patient.assembly, patient.provider, patient.send, lambda _: None)
+    asking = providers.asking(patient.assembly, patient.provider, patient.send, lambda _: None)
     begun = device_code.begin(patient.provider, asking)
     say(f"open {begun.verification_uri} in any browser, and enter the code")
     say("")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from runner.auth.oauth2 import readiness
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
-from runner.cli import options, outside, providers, screen
+from runner.cli import options, providers, screen, sending
 from runner.cli.assemble import Assembly, Given, opened
 from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call, Response
@@ -85,14 +85,14 @@ def holding(chosen: argparse.Namespace, patience: float | None = None, *, fresh:
         if fresh:
             _prepare(assembly, found)
         assembly.start_sandbox()
-        network: list[outside.Send] = []
+        network: list[sending.Send] = []
 
         def send(call: Call) -> Response:
             if not network:
-                network.append(stack.enter_context(outside.network(assembly)))
+                network.append(stack.enter_context(sending.network(assembly)))
             return network[0](call)
 
-        yield Holding(assembly, found, outside.keeper(assembly, found, send, lambda _: None, patience))
+        yield Holding(assembly, found, providers.keeper(assembly, found, send, lambda _: None, patience))
 
 
 def _prepare(assembly: Assembly, found: Provider) -> None:

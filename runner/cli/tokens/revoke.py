@@ -7,7 +7,7 @@ import sys
 from runner import errors
 from runner.auth.oauth2 import fresh, revocation
 from runner.auth.oauth2.revocation import Kind
-from runner.cli import options, outside, screen
+from runner.cli import options, providers, screen
 from runner.cli.tokens import holding
 from runner.cli.tokens.holding import Holding
 from runner.errors import Cancelled, InputError, Problem
@@ -61,7 +61,7 @@ def _revoke(held: Holding, name: str, kind: Kind) -> None:
         assert isinstance(found, Secret), "looked for before"
         revocation.revoke(held.provider, found, kind, keeper.outside)
         gone = [names.access] if kind == "access_token" else [names.refresh, names.access, names.id]
-        counted = outside.refresh_tokens(held.assembly, held.provider) if kind == "refresh_token" else None
+        counted = providers.refresh_tokens(held.assembly, held.provider) if kind == "refresh_token" else None
         if counted is not None:
             counted.drop(found)
         forgotten = [one for one in gone if one in kept]
