@@ -1,4 +1,4 @@
-"""What a run wrote holds no secret: a text or a file is searched, an output stream is watched; a leak is a PolicyError.
+"""What a run wrote holds no secret: a file is searched, an output stream is watched; a leak is a PolicyError.
 
 This is the third net, below the types and the reporters' masking: it finds nothing unless a reporter forgot to mask. What a
 request saves on purpose (`response: {save: ...}`) is the download of whoever wrote it, and is not searched; nor is `.zrun/`,
@@ -46,11 +46,6 @@ class Leak:
         """What to tell of a file, which is gone."""
         hint = "the file was removed; please report what is written there, a reporter of zrun is at fault"
         return Problem(f"the secret `{self.secret}` was in {self.place}, line {self.line}", None, hint)
-
-
-def in_text(text: str, place: str, redactor: Redactor) -> list[Leak]:
-    """Every known secret in `text`, in any encoding."""
-    return [Leak(s.secret.name, place, text.count("\n", 0, s.start) + 1) for s in _foreign(text, redactor)]
 
 
 def in_file(path: Path, redactor: Redactor) -> list[Leak]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,76 +164,122 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def before(
-    plan: Plan,
-    scope: Scope,
-    policy: Policy,
-    missing: Callable[[SecretSpec], Problem],
-    asks: Callable[[SecretSpec], bool],
-    ready: Callable[[AuthSpec, Scope, str | None], Findings],
-    refused: Callable[[SecretSpec], Problem | None] = lambda _: None,
-    replaces: Callable[[RequestSpec, Call], None] = lambda _request, _call: None,
-) -> Findings:
-    """What this run would stumble over: addresses, hosts, secrets that no source gives, providers that give no token.
+@record
+class Knowing:
+    """What `before` asks of those who know more than files and values do.
 
     `missing` words the absence of a secret; `asks` tells whether a person can be asked for it; `ready` looks at an
     authentication and the address that it is for (None: not known yet); `refused` tells why a source of a secret may not
     be used, which no default in a template makes good; `replaces` raises PolicyError for a call whose answer may not replace
     what its request captures.
     """
-    problems: dict[str, Problem] = {}
-    refusals: dict[str, Problem] = {}
-    absent: dict[str, Problem] = {}
-    prompts: dict[str, SecretSpec] = {}
-    secrets = plan.environment.secrets if plan.environment else {}
+
+    missing: Callable[[SecretSpec], Problem]
+    asks: Callable[[SecretSpec], bool]
+    ready: Callable[[AuthSpec, Scope, str | None], Findings]
+    refused: Callable[[SecretSpec], Problem | None]
+    replaces: Callable[[RequestSpec, Call], None]
+
+
+def before(plan: Plan, scope: Scope, policy: Policy, knowing: Knowing) -> Findings:
+    """What this run would stumble over: addresses, hosts, secrets that no source gives, providers that give no token."""
+    found = _Found(plan.environment.secrets if plan.environment else {}, knowing)
     shared = plan.environment.all_variables() if plan.environment else {}
     looked_into = graph.looked_into(plan.collection, plan.graph, shared)
     coming: set[str] = set()
     for step in plan.steps:
         if step.verdict == "skip":
             continue
-        view = scope.at(step.request)
-        every = tuple(graph.reads_deeply(step.request, shared))
-        names = {name.name: name for name in every if not name.guarded}
-        for name in {name.name for name in every} & secrets.keys() - names.keys():
-            if view.get(name) is MISSING and (problem := refused(secrets[name])):
-                problems[name] = problem
-        for name in names.keys() & secrets.keys() - coming:
-            spec = secrets[name]
+        request, view, surely = step.request, scope.at(step.request), step.verdict == "run"
+        every = tuple(graph.reads_deeply(request, shared))
+        needed = {name.name for name in every if not name.guarded}
+        found.look_for_secrets(view, needed, {name.name for name in every}, coming, surely=surely)
+        looked = looked_into[request.id]
+        marks = found.marks(view, looked, needed) | _token_of(request, plan.environment)
+        url: str | None = None
+        with found.gathering():
+            url = _rehearse(request, view, policy, marks, knowing.replaces if not looked & coming else None)
+        if request.auth:
+            found.add(knowing.ready(request.auth, view, url), surely=surely)
+        coming.update(capture.name for capture in request.capture)
+    for name in _read_by_renewals(plan, shared):
+        if scope.needs_source(name):
+            found.refuse(name)
+    return found.findings()
+
+
+class _Found:
+    """What has been found so far, each thing once, in the order in which it was found. `secrets` are the environment's."""
+
+    def __init__(self, secrets: Mapping[str, SecretSpec], knowing: Knowing) -> None:
+        self._secrets = secrets
+        self._knowing = knowing
+        self._problems: dict[str, Problem] = {}
+        self._refusals: dict[str, Problem] = {}
+        self._absent: dict[str, Problem] = {}
+        self._prompts: dict[str, SecretSpec] = {}
+
+    def look_for_secrets(
+        self, view: Scope, needed: set[str], every: set[str], coming: set[str], *, surely: bool
+    ) -> None:
+        """The secrets that a request reads: `needed`, or with a default; what is `coming`, an earlier one captures.
+
+        `surely`: the request will run, so that a person is asked for what only they know.
+        """
+        for name in (every - needed) & self._secrets.keys():
+            if view.get(name) is MISSING:
+                self.refuse(name)
+        for name in (needed & self._secrets.keys()) - coming:
+            spec = self._secrets[name]
             if view.get(name) is not MISSING:
                 continue
-            if not asks(spec):
-                absent[name] = missing(spec)
-            elif step.verdict == "run":
-                prompts[name] = spec
-        looked = looked_into[step.request.id]
-        # A secret that will be there, or is; what it hides does not matter yet, and no source is asked for it.
-        marks = frozenset(
+            if not self._knowing.asks(spec):
+                self._absent[name] = self._knowing.missing(spec)
+            elif surely:
+                self._prompts[name] = spec
+
+    def refuse(self, name: str) -> None:
+        """Tell of a secret whose source may not be used."""
+        problem = self._knowing.refused(self._secrets[name]) if name in self._secrets else None
+        if problem:
+            self._problems[name] = problem
+
+    def marks(self, view: Scope, looked: frozenset[str], needed: set[str]) -> frozenset[Secret]:
+        """A secret for each that will be there, or is; what it hides does not matter yet, and no source is asked for it."""
+        return frozenset(
             Secret(name, name)
-            for name in looked & secrets.keys()
-            if name in names or secrets[name].sources or not view.needs_source(name)
+            for name in looked & self._secrets.keys()
+            if name in needed or self._secrets[name].sources or not view.needs_source(name)
         )
-        marks |= _token_of(step.request, plan.environment)
-        url: str | None = None
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Take what is raised for something that was found."""
         try:
-            url = _rehearse(step.request, view, policy, marks, replaces if not looked & coming else None)
+            yield
         except PolicyError as error:
-            refusals.update((str(problem), problem) for problem in error.problems)
+            self._refusals.update(_by_text(error.problems))
         except InputError as error:
-            problems.update((str(problem), problem) for problem in error.problems)
-        if step.request.auth:
-            findings = ready(step.request.auth, view, url)
-            problems.update((str(problem), problem) for problem in findings.problems)
-            refusals.update((str(problem), problem) for problem in findings.refusals)
-            absent.update((str(problem), problem) for problem in findings.missing)
-            if step.verdict == "run":
-                prompts.update((spec.name, spec) for spec in findings.prompts)
-        coming.update(capture.name for capture in step.request.capture)
-    for name in _read_by_renewals(plan, shared) & secrets.keys():
-        if scope.needs_source(name) and (problem := refused(secrets[name])):
-            problems[name] = problem
-    found = Findings(tuple(problems.values()), tuple(refusals.values()), tuple(prompts.values()))
-    return replace(found, missing=tuple(absent.values()))
+            self._problems.update(_by_text(error.problems))
+
+    def add(self, findings: Findings, *, surely: bool) -> None:
+        self._problems.update(_by_text(findings.problems))
+        self._refusals.update(_by_text(findings.refusals))
+        self._absent.update(_by_text(findings.missing))
+        if surely:
+            self._prompts.update((spec.name, spec) for spec in findings.prompts)
+
+    def findings(self) -> Findings:
+        return Findings(
+            tuple(self._problems.values()),
+            tuple(self._refusals.values()),
+            tuple(self._prompts.values()),
+            tuple(self._absent.values()),
+        )
+
+
+def _by_text(problems: Iterable[Problem]) -> dict[str, Problem]:
+    return {str(problem): problem for problem in problems}
 
 
 def _token_of(request: RequestSpec, environment: Environment | None) -> frozenset[Secret]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from runner.errors import FAILED, POLICY, PolicyError
-from runner.leaks import Guard, in_file, in_text
+from runner.leaks import Guard, in_file
 from runner.redact import Redactor
 from runner.values import Secret
 from tests.commands import environment, write, zrun
@@ -37,13 +37,16 @@ def problems(guard: Guard) -> list[str]:
     return [problem.message for problem in caught.value.problems]
 
 
-def test_a_text_is_searched_in_any_encoding(redactor: Redactor) -> None:
+def test_a_text_is_searched_in_any_encoding(tmp_path: Path, redactor: Redactor) -> None:
     text = f"one\ntwo {quote(SECRET)}\nthree\n{base64.b64encode(SECRET.encode()).decode()}"
-    assert [(leak.secret, leak.place, leak.line) for leak in in_text(text, "x", redactor)] == [
-        ("client-secret", "x", 2),
-        ("client-secret", "x", 4),
+    path = tmp_path / "x"
+    path.write_text(text)
+    assert [(leak.secret, leak.place, leak.line) for leak in in_file(path, redactor)] == [
+        ("client-secret", str(path), 2),
+        ("client-secret", str(path), 4),
     ]
-    assert not in_text("one <<client-secret>> two", "x", redactor)
+    path.write_text("one <<client-secret>> two")
+    assert not in_file(path, redactor)
 
 
 def test_a_stream_masks_what_a_writer_let_through_and_tells_the_line(redactor: Redactor) -> None:
@@ -139,12 +142,15 @@ def test_a_run_that_leaks_ends_with_5_and_names_the_secret(form: str, tmp_path: 
     assert zrun(tmp_path, *arguments, S=SECRET).status == FAILED, "without the mistake it is the expectation that fails"
 
 
-def test_whose_password_is_a_word_of_the_report_is_not_accused() -> None:
+def test_whose_password_is_a_word_of_the_report_is_not_accused(tmp_path: Path) -> None:
     import runner.reporters.text  # its words are what is asked for
 
     made = Redactor()
     made.add(Secret("passed", "password"))
     made.add(Secret("made-up-value", "other"))
-    assert not in_text("3 requests: 3 passed", "x", made)
-    assert in_text("3 requests: 3 passed, made-up-value", "x", made)
+    path = tmp_path / "x"
+    path.write_text("3 requests: 3 passed")
+    assert not in_file(path, made)
+    path.write_text("3 requests: 3 passed, made-up-value")
+    assert in_file(path, made)
     assert runner.reporters.text

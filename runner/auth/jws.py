@@ -1,4 +1,4 @@
-"""Signed tokens (RFC 7515, compact form) and the private keys that sign them; needs the extra `jose`."""
+"""Signed tokens (RFC 7515, compact form), and which algorithm a private key signs by; needs the extra `jose`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.auth import private_keys
 from runner.errors import InputError, Location, Problem
 
 if TYPE_CHECKING:
@@ -87,19 +88,9 @@ def load(pem: str, algorithm: str, key_id: str, what: str, place: Location) -> K
 
     `what` needs it: it stands in the message when the library is missing. Raises InputError.
     """
-    need(what, place)
-    from cryptography.exceptions import UnsupportedAlgorithm  # late: only who signs has it
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    key = private_keys.load(pem, what, place)
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # late: only who signs has it
 
-    try:
-        key = load_pem_private_key(pem.strip().encode("utf-8", "replace"), password=None)
-    except TypeError:
-        hint = "take the password off: openssl pkey -in KEY -out PLAIN, and keep that file from others"
-        raise InputError(Problem("the private key is locked with a password", place, hint)) from None
-    except (ValueError, UnsupportedAlgorithm):
-        hint = "give a PEM text that begins with -----BEGIN PRIVATE KEY-----: a secret with {file: PATH} holds it whole"
-        raise InputError(Problem("the private key cannot be read", place, hint)) from None
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _SMALLEST_RSA:
         message = f"the RSA key has {key.key_size} bits, which is no longer safe"
         raise InputError(Problem(message, place, f"make one of {_SMALLEST_RSA} bits or more"))
@@ -116,22 +107,3 @@ def load(pem: str, algorithm: str, key_id: str, what: str, place: Location) -> K
     if algorithm and algorithm not in fitting:
         raise InputError(Problem("`algorithm` does not fit the private key", place, f"one of: {', '.join(fitting)}"))
     return Key(key, algorithm or usual, key_id)
-
-
-def new_pem() -> bytes:
-    """A new P-256 key, for ES256, as PEM (PKCS 8) without a password."""
-    from cryptography.hazmat.primitives import serialization  # late: only who signs has it
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def need(what: str, place: Location) -> None:
-    """Raises InputError when the extra `jose`, which `what` needs, is not installed."""
-    try:
-        import cryptography.hazmat.primitives  # noqa: F401  # late: only who signs has it
-    except ImportError:
-        hint = "pip install 'zrun[jose]'"
-        raise InputError(Problem(f"{what} needs the extra `jose`", place, hint)) from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from runner.auth import private_keys
 from runner.auth.settings import Settings
-from runner.errors import InputError, Problem
 from runner.values import reveal
 
 
@@ -30,18 +30,9 @@ class _Rsa:
 
 def load(settings: Settings, name: str, what: str) -> Key:
     """The PEM key in the setting `name`, which `what` needs. Raises InputError without the library, or a usable key."""
-    text = reveal(settings.needed(name))
-    try:
-        from cryptography.hazmat.primitives.asymmetric import rsa  # late: of RSA signatures alone
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    except ImportError:
-        hint = "pip install 'zrun[jose]'"
-        raise InputError(Problem(f"{what} needs the extra `jose`", settings.place(name), hint)) from None
-    try:
-        key = load_pem_private_key(text.encode("utf-8", "replace"), password=None)
-    except (ValueError, TypeError):
-        key = None
+    key = private_keys.load(reveal(settings.needed(name)), what, settings.place(name))
+    from cryptography.hazmat.primitives.asymmetric import rsa  # late: of RSA signatures alone
+
     if not isinstance(key, rsa.RSAPrivateKey):
-        hint = "give a PEM text that begins with -----BEGIN PRIVATE KEY-----, without a password"
-        raise settings.wrong(name, f"`{name}` is not an RSA private key", hint)
+        raise settings.wrong(name, f"`{name}` is not an RSA private key", "make one: openssl genrsa -out KEY 2048")
     return _Rsa(key)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner import graph, policy, preflight
+from runner.cli import options
 from runner.cli.vault import SANDBOX_SECRETS, Vault
 from runner.collection import Collection
 from runner.environment import Environment
@@ -51,6 +53,18 @@ class Given:
     seed: str | None = None
     secrets: Sequence[GivenSecret] = ()
     allowed: tuple[Path, ...] = ()
+
+
+def given(chosen: Namespace) -> Given:
+    """What the options of a command say. Raises InputError."""
+    return Given(
+        chosen.environments,
+        options.read_variables(chosen.variables),
+        options.read_clock(chosen.clock),
+        chosen.seed,
+        options.read_secrets(chosen.secrets_file),
+        options.read_reach(getattr(chosen, "allowed", ())),  # not every command reaches files
+    )
 
 
 @dataclass

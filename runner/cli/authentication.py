@@ -13,7 +13,7 @@ from runner.errors import InputError
 from runner.exchange import Call, Journal
 from runner.lookup import NoValue
 from runner.plan import Plan
-from runner.preflight import Findings
+from runner.preflight import Findings, Knowing
 from runner.results import StepResult
 from runner.scope import Scope
 
@@ -80,16 +80,8 @@ def endpoints(assembly: Assembly) -> Endpoints:
 def findings(assembly: Assembly, planned: Plan) -> Findings:
     """What a run of `planned` would stumble over, as far as it can be known before anything is sent."""
     vault = assembly.vault
-    return preflight.before(
-        planned,
-        assembly.scope,
-        assembly.policy,
-        vault.missing,
-        vault.asks,
-        _ready(assembly),
-        vault.refused,
-        _replaces(assembly),
-    )
+    knowing = Knowing(vault.missing, vault.asks, _ready(assembly), vault.refused, _replaces(assembly))
+    return preflight.before(planned, assembly.scope, assembly.policy, knowing)
 
 
 def _ready(assembly: Assembly) -> Callable[[AuthSpec, Scope, str | None], Findings]:

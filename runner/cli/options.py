@@ -172,6 +172,18 @@ def add_reports(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_provider(parser: argparse.ArgumentParser) -> None:
+    """--provider: which one, where an environment declares several."""
+    parser.add_argument("--provider", metavar="NAME", help="the OAuth 2.0 provider (default: the only one)")
+
+
+def add_needs(parser: argparse.ArgumentParser, words: str) -> None:
+    """-c: collections whose requests say what is needed; `words` tell what for."""
+    parser.add_argument(
+        "-c", "--collection", dest="collections", action="append", default=[], metavar="COLLECTION", help=words
+    )
+
+
 def add_clock(parser: argparse.ArgumentParser) -> None:
     """--clock and --seed: what makes a run repeatable."""
     parser.add_argument(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from runner import errors, plan, reach
 from runner.cli import data, options, providers, screen
-from runner.cli.assemble import Assembly, Given, begun
+from runner.cli.assemble import Assembly, begun, given
 from runner.cli.run import prepare
 from runner.graph import reads_deeply
 from runner.plan import Plan, Step
@@ -33,15 +33,7 @@ def main(arguments: list[str]) -> int:
     options.add_clock(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
     chosen = parser.read(arguments)
-    given = Given(
-        chosen.environments,
-        options.read_variables(chosen.variables),
-        options.read_clock(chosen.clock),
-        chosen.seed,
-        options.read_secrets(chosen.secrets_file),
-        options.read_reach(chosen.allowed),
-    )
-    with begun(options.collection_path(chosen.collection), given, look_only=True) as begun_one:
+    with begun(options.collection_path(chosen.collection), given(chosen), look_only=True) as begun_one:
         assembly = data.declared(begun_one)
         planned = plan.make(assembly.collection, assembly.environment, assembly.scope, options.read_selection(chosen))
         prepare(assembly, planned, chosen.color, looking=True)

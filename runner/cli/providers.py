@@ -171,7 +171,7 @@ def discovering(assembly: Assembly, found: Provider, send: Send) -> Provider:
 
 
 def _prover(assembly: Assembly, found: Provider, provers: dict[str, Prover]) -> Prover:
-    from runner.auth import jws  # late: of bound tokens alone
+    from runner.auth import private_keys  # late: of bound tokens alone
     from runner.auth.oauth2 import dpop  # late: of bound tokens alone
     from runner.files import keys  # late: of bound tokens alone
 
@@ -179,7 +179,9 @@ def _prover(assembly: Assembly, found: Provider, provers: dict[str, Prover]) -> 
     assert state is not None, "a provider is declared by an environment, and an environment has a state"
     if found.name not in provers:
         place = found.settings.place("dpop")
-        provers[found.name] = dpop.Prover(lambda: keys.key(state, found.name, jws.new_pem), assembly.now, place)
+        provers[found.name] = dpop.Prover(
+            lambda: keys.key(state, found.name, private_keys.new_pem), assembly.now, place
+        )
     return provers[found.name]
 
 

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from runner import errors, preflight
 from runner.cli import authentication, data, options, screen, sending
-from runner.cli.assemble import Assembly, Given, all_begun
+from runner.cli.assemble import Assembly, all_begun, given
 from runner.cli.demands import Demands
 from runner.cli.parts import Part, checkpoint, left, listed, noting, total
 from runner.cli.parts import of as parts_of
@@ -91,16 +91,8 @@ def parser() -> options.Parser:
 def main(arguments: list[str]) -> int:
     """Run the command. Returns the exit status."""
     chosen = parser().read(arguments)
-    given = Given(
-        chosen.environments,
-        options.read_variables(chosen.variables),
-        options.read_clock(chosen.clock),
-        chosen.seed,
-        options.read_secrets(chosen.secrets_file),
-        options.read_reach(chosen.allowed),
-    )
     demands = Demands(chosen)
-    with all_begun(options.collection_paths(chosen.collections), given) as assemblies:
+    with all_begun(options.collection_paths(chosen.collections), given(chosen)) as assemblies:
         parts = parts_of(assemblies, chosen, demands)
         if chosen.list:
             options.out("".join(f"{line}\n" for line in listed(parts)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from runner import dynamic, errors, graph
 from runner.cli import data, options, screen
-from runner.cli.assemble import Assembly, Given, begun
+from runner.cli.assemble import Assembly, begun, given
 from runner.cli.plan import origin
 from runner.errors import InputError
 from runner.plan import how_it_stands
@@ -34,14 +34,7 @@ def main(arguments: list[str]) -> int:
         return errors.PASSED
     if chosen.collection is None:
         parser.error("name a collection")
-    given = Given(
-        chosen.environments,
-        options.read_variables(chosen.variables),
-        options.read_clock(chosen.clock),
-        chosen.seed,
-        options.read_secrets(chosen.secrets_file),
-    )
-    with begun(options.collection_path(chosen.collection), given, look_only=True) as begun_one:
+    with begun(options.collection_path(chosen.collection), given(chosen), look_only=True) as begun_one:
         assembly = data.declared(begun_one)
         lines = list(_lines(assembly, color=screen.wants_color(chosen.color, sys.stdout)))
         options.out(assembly.redactor.text("\n".join(lines)) if lines else "no variables")

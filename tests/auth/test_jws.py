@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
 
-from runner.auth import jws
+from runner.auth import jws, private_keys
 from runner.errors import InputError, Location, Source
 
 HERE = Location(Source("a test"), 1, 1)
@@ -83,7 +83,7 @@ def test_keys_that_do_not_do(text: str, algorithm: str, told: str) -> None:
 
 
 def test_a_new_key_is_one_for_es256() -> None:
-    loaded = jws.load(jws.new_pem().decode(), "ES256", "", "a test", HERE)
+    loaded = jws.load(private_keys.new_pem().decode(), "ES256", "", "a test", HERE)
     jwk = loaded.public_jwk()
     assert (jwk["kty"], jwk["crv"], len(decoded(jwk["x"])), len(decoded(jwk["y"]))) == ("EC", "P-256", 32, 32)
 

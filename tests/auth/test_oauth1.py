@@ -263,12 +263,15 @@ def test_mistakes_are_told() -> None:
             body.sign(call)
     assert dict(body.sign(Call("POST", "http://h/")).headers) == dict(FORM)
     other = ed25519.Ed25519PrivateKey.generate()
-    for key in (
-        "no key",
-        PUBLIC,
-        other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    for key, told in (
+        ("no key", "the private key cannot be read"),
+        (PUBLIC, "the private key cannot be read"),
+        (
+            other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+            "`private-key` is not an RSA private key",
+        ),
     ):
-        with pytest.raises(InputError, match="`private-key` is not an RSA private key") as caught:
+        with pytest.raises(InputError, match=told) as caught:
             made_of("oauth1", settings_of("RSA-SHA256", private_key=secret(key)))
         assert key not in str(caught.value)
     with pytest.raises(InputError, match="`oauth1` needs `private-key`"):

@@ -189,7 +189,7 @@ requests:
         ("basic: {username: <<secret>>}", "the secret `secret`"),
         ("api-key: {value: 'a b', in: cookie}", "c.yaml:1:26: the value holds a character that no cookie can hold"),
         ("api-key: {name: 'a b', value: x}", "c.yaml:1:25: a header's name holds a character"),
-        ("oauth1: {consumer-key: a, signature-method: RSA-SHA1, private-key: b}", "is not an RSA private key"),
+        ("oauth1: {consumer-key: a, signature-method: RSA-SHA1, private-key: b}", "the private key cannot be read"),
         ("aws-sigv4: {access-key: a, secret-key: b}", "`aws-sigv4` needs `region`, which the host does not tell"),
         ("digest: {username: <<secret>>, password: x}", "the secret `secret`"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from runner.auth import jws
+from runner.auth import jws, private_keys
 from runner.errors import Location
 from runner.exchange import Response, header_values
 from runner.values import Secret
@@ -34,7 +34,7 @@ class Prover:
         Raises InputError without the extra, or with a key that cannot be read.
         """
         if self._key is None:
-            jws.need("`dpop`", self._place)
+            private_keys.need("`dpop`", self._place)
             self._key = jws.load(self._pem(), "ES256", "", "`dpop`", self._place)
         parts = urlsplit(url)
         claims: dict[str, object] = {

@@ -80,9 +80,9 @@ def _could_ask(provider: Provider, refreshing: bool) -> None:
 
     client_authentication.proof(provider)
     if provider.dpop:
-        from runner.auth import jws  # late: of bound tokens alone
+        from runner.auth import private_keys  # late: of bound tokens alone
 
-        jws.need("`dpop`", provider.settings.place("dpop"))
+        private_keys.need("`dpop`", provider.settings.place("dpop"))
     if provider.unattended and not refreshing:
         grants.UNATTENDED[provider.grant](provider)
 

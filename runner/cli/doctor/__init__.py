@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from runner import errors
 from runner.auth.oauth2.provider import REFRESH_BEFORE, Provider
 from runner.cli import needs, options, providers, screen, sending
-from runner.cli.assemble import Assembly, Given, opened
+from runner.cli.assemble import Assembly, given, opened
 from runner.cli.doctor import budget, credential, data_centre, files, network, scopes
 from runner.cli.doctor.check import Area, Check
 from runner.cli.needs import Needs
@@ -49,16 +49,9 @@ def main(arguments: list[str]) -> int:
     chosen = parser().read(arguments)
     if not chosen.environments:
         raise InputError(Problem("no environment is named", None, "write `zrun doctor -e us`"))
-    given = Given(
-        chosen.environments,
-        options.read_variables(chosen.variables),
-        options.read_clock(chosen.clock),
-        chosen.seed,
-        options.read_secrets(chosen.secrets_file),
-    )
     with ExitStack() as stack:
         try:
-            assembly = stack.enter_context(opened(given))
+            assembly = stack.enter_context(opened(given(chosen)))
             provider = _provider(assembly, chosen.provider)
         except InputError as error:
             area = Area("files")
@@ -71,16 +64,8 @@ def parser() -> options.Parser:
     """The options of `zrun doctor`."""
     made = options.Parser("doctor", "Find out whether the credential is alive, and if not, why.", _EPILOG)
     options.add_environment(made)
-    made.add_argument("--provider", metavar="NAME", help="the OAuth 2.0 provider (default: the only one)")
-    made.add_argument(
-        "-c",
-        "--collection",
-        dest="collections",
-        action="append",
-        default=[],
-        metavar="COLLECTION",
-        help="reach its hosts too, and compare the scopes that it needs; may be repeated",
-    )
+    options.add_provider(made)
+    options.add_needs(made, "reach its hosts too, and compare the scopes that it needs; may be repeated")
     made.add_argument("--refresh", action="store_true", help="get a new access token, even if the kept one is good")
     made.add_argument("--no-probe", action="store_true", help="make no call only to find out which scopes are held")
     made.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")

@@ -16,7 +16,7 @@ from pathlib import Path
 from runner import errors
 from runner.auth.oauth2.provider import Provider
 from runner.cli import needs, options, providers, screen, sending
-from runner.cli.assemble import Assembly, Given, opened
+from runner.cli.assemble import Assembly, given, opened
 from runner.cli.doctor.credential import Patient
 from runner.cli.login import afterwards, before, browser, conversation, device, self_client
 from runner.cli.login.conversation import say
@@ -45,14 +45,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser().read(arguments)
     if not chosen.environments:
         raise InputError(Problem("no environment is named", None, "write `zrun login -e us`"))
-    given = Given(
-        chosen.environments,
-        options.read_variables(chosen.variables),
-        options.read_clock(chosen.clock),
-        chosen.seed,
-        options.read_secrets(chosen.secrets_file),
-    )
-    with opened(given) as assembly:
+    with opened(given(chosen)) as assembly:
         provider = providers.choose(assembly, chosen.provider, _words(chosen.scopes))
         if providers.zoho(provider) and not provider.scopes:
             provider = providers.choose(assembly, chosen.provider, _needed(chosen, assembly))
@@ -74,21 +67,14 @@ def parser() -> options.Parser:
     """The options of `zrun login`."""
     made = options.Parser("login", "Get the first tokens of an OAuth 2.0 provider.", _EPILOG)
     options.add_environment(made)
-    made.add_argument("--provider", metavar="NAME", help="the OAuth 2.0 provider (default: the only one)")
+    options.add_provider(made)
     way = made.add_mutually_exclusive_group()
     way.add_argument("--self-client", action="store_true", help="with a code from Zoho's API console (Zoho's default)")
     way.add_argument("--browser", action="store_true", help="with a consent page in a browser (the default of others)")
     way.add_argument("--device", action="store_true", help="with a code to enter in a browser, here or elsewhere")
     made.add_argument("--scopes", metavar="LIST", help="ask for these, in place of the provider's `scopes`")
-    made.add_argument(
-        "-c",
-        "--collection",
-        dest="collections",
-        action="append",
-        default=[],
-        metavar="COLLECTION",
-        help="Zoho: ask for the scopes that it needs (default: all in collections/), where the provider names none",
-    )
+    words = "Zoho: ask for the scopes that it needs (default: all in collections/), where the provider names none"
+    options.add_needs(made, words)
     made.add_argument("--grant-token-file", metavar="FILE", help="a file that holds the code; `-`: standard input")
     made.add_argument("--no-browser", action="store_true", help="show the address; open no browser")
     made.add_argument("--port", type=int, metavar="N", help="the port of the redirect URI, where one is registered")

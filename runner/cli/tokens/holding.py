@@ -11,7 +11,7 @@ from runner.auth.oauth2 import readiness
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
 from runner.cli import options, providers, screen, sending
-from runner.cli.assemble import Assembly, Given, opened
+from runner.cli.assemble import Assembly, given, opened
 from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call, Response
 from runner.quantities import seconds
@@ -35,21 +35,8 @@ class Holding:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """-e, --var, --secrets-file, --provider, --clock: which token."""
     options.add_environment(parser)
-    parser.add_argument(
-        "--provider", metavar="NAME", help="which provider under `oauth2` of the environment, when it has several"
-    )
+    options.add_provider(parser)
     options.add_clock(parser)
-
-
-def given(chosen: argparse.Namespace) -> Given:
-    """What the arguments say of values. Raises InputError."""
-    return Given(
-        chosen.environments,
-        options.read_variables(chosen.variables),
-        options.read_clock(chosen.clock),
-        chosen.seed,
-        options.read_secrets(chosen.secrets_file),
-    )
 
 
 def duration(option: str, written: str | None) -> float | None:
