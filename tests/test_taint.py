@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -191,3 +192,24 @@ def test_an_error_that_leaves_a_run_is_masked(tmp_path: Path, server: Server) ->
     assert "nobody" in done.err
     assert "made-up-token-in-a-file" not in done.err
     assert "<<s>> <<s>>" in done.err
+
+
+def test_a_body_in_hexadecimal_shows_no_piece_of_an_encoded_secret(tmp_path: Path, server: Server) -> None:
+    """A byte expectation shows what came in hexadecimal, and cut: what was encoded before is not found again there."""
+    secret = "a secret/of many&characters=ä"
+    encoded = quote(secret, safe="")
+    text = f"""\
+requests:
+  a:
+    post: <<url>>/back
+    text: "{encoded}"
+    headers: {{X: <<s>>}}
+    expect: {{bytes: "00"}}
+"""
+    folder = write(tmp_path, c=text, e__env=f"variables: {{url: {server.url}}}\nsecrets: {{s: {{env: S}}}}\n")
+    server.hook = lambda _method, _path: (200, {"back": encoded})
+    done = zrun(folder, "c.yaml", "-e", "e", "--format", "json", S=secret)
+    assert done.status == 1
+    (check,) = [check for check in done.document["steps"][0]["checks"] if check["query"] == "bytes"]
+    assert encoded[:12].encode().hex() not in check["actual"]
+    assert "<<s>>" in check["actual"]
