@@ -46,6 +46,15 @@ def test_which_rows(folder: Path, server: Server) -> None:
     assert [path.partition("?")[2] for path in server.paths()] == ["bob-2", "eve-3"]
 
 
+def test_no_report_takes_the_place_of_what_the_run_reads(folder: Path, server: Server) -> None:
+    (folder / "rows.json").write_text('[{"name": "ada", "n": 1}]', "utf-8")
+    done = zrun(folder, "c.yaml", "--data", "rows.json", "--report", "json=./rows.json")
+    assert done.status == 2
+    assert "the run reads it" in done.err
+    assert server.seen == []
+    assert (folder / "rows.json").read_text("utf-8").startswith("[")
+
+
 def test_a_collection_names_its_rows(folder: Path, server: Server) -> None:
     text = (folder / "c.yaml").read_text("utf-8")
     (folder / "c.yaml").write_text(f"data: rows.csv\n{text}", "utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,14 @@ from runner.results import Ran, deepest
 class Reports:
     """The reports of one run. Made before anything is sent: raises InputError for those that could not be written.
 
-    `written` are the arguments of --report, `roots` the projects' folders, `form` is that of --format.
+    `written` are the arguments of --report, `roots` the projects' folders, `inputs` files that the run reads, `form` is that
+    of --format.
     """
 
-    def __init__(self, written: Sequence[str], roots: Sequence[Path], form: str, redactor: Redactor) -> None:
-        self._targets = (*targets.read(written, roots), *ci.targets(os.environ))
+    def __init__(
+        self, written: Sequence[str], roots: Sequence[Path], inputs: Iterable[Path], form: str, redactor: Redactor
+    ) -> None:
+        self._targets = (*targets.read(written, roots, inputs), *ci.targets(os.environ))
         self._problems: list[Problem] = []
         if self.take_standard_output and form != "text":
             hint = "leave one of them out, or give the report a path"

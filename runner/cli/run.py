@@ -151,7 +151,21 @@ def _reports(chosen: Namespace, parts: Sequence[Part]) -> Reports | None:
     from runner.cli.reports import Reports  # late: most runs are read as they go
 
     roots = [root_of(part.plan.collection.path) for part in parts]
-    return Reports(chosen.reports, roots, chosen.format, parts[0].assembly.redactor)
+    return Reports(chosen.reports, roots, _inputs(chosen, parts), chosen.format, parts[0].assembly.redactor)
+
+
+def _inputs(chosen: Namespace, parts: Sequence[Part]) -> Iterator[Path]:
+    """Files that the run reads, besides YAML: no report takes their place."""
+    yield from (Path(name) for name in (chosen.data, chosen.secrets_file, chosen.durations) if name)
+    for part in parts:
+        if part.plan.collection.data is not None:
+            yield part.plan.collection.data.path
+        for step in part.plan.steps:
+            request = step.request
+            yield from request.project.closed
+            body = request.body
+            names = [body.file, *(one.file for one in body.parts)] if body else []
+            yield from (request.folder / name for name in names if isinstance(name, str))
 
 
 def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports: Reports | None) -> int:

@@ -29,12 +29,13 @@ class Target(NamedTuple):
         return f"{self.form}={self.path or STANDARD_OUTPUT}"
 
 
-def read(written: Sequence[str], roots: Iterable[Path]) -> tuple[Target, ...]:
-    """The targets of `--report`, in order. `roots` are the projects' folders.
+def read(written: Sequence[str], roots: Iterable[Path], inputs: Iterable[Path] = ()) -> tuple[Target, ...]:
+    """The targets of `--report`, in order. `roots` are the projects' folders, `inputs` files that the run reads.
 
     Raises InputError with all that is wrong of them: no such format, a path that cannot be written or is not for reports,
     two reports in one place.
     """
+    read_too = {os.path.realpath(path) for path in inputs}
     targets: list[Target] = []
     problems: list[Problem] = []
     for word in written:
@@ -42,6 +43,9 @@ def read(written: Sequence[str], roots: Iterable[Path]) -> tuple[Target, ...]:
             target = _read(word)
             if target.path is not None:
                 check(target.path, roots, _OPTION)
+                if _place(target) in read_too:
+                    message = f"{_OPTION}: {target.path} cannot be written: the run reads it"
+                    raise InputError(Problem(message, None, "name another path"))
             same = next((one for one in targets if _place(one) == _place(target)), None)
             if same is not None:
                 message = f"{_OPTION}: {same.form} and {target.form} would be written to the same place"
