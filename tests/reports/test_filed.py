@@ -283,7 +283,7 @@ def test_what_becomes_known_as_a_secret_later_is_masked_in_every_report(tmp_path
     """The first answer holds the token; only the second request captures it."""
     write(
         tmp_path,
-        e__env="secrets: {token: }\nhosts: [127.0.0.1]\n",
+        e__env=f"secrets: {{token: }}\nvariables: {{url: {server.url}}}\n",
         c=f"""\
 requests:
   one: {{post: "{server.url}/echo", json: {{note: made-up-later-token}}, expect: {{json $.body: x}}}}
