@@ -153,11 +153,7 @@ def _marked(capture: Capture, value: Value, redactor: Redactor) -> Value:
         return {key: _marked(capture, item, redactor) for key, item in value.items()}
     if value is None or isinstance(value, (bool, Secret)):
         return value
-    spans = redactor.spans(as_text(value))
-    if not spans:
-        return value
-    names = ", ".join(dict.fromkeys(span.secret.name for span in spans))
-    return Secret(as_text(value), names, redactor.text(as_text(value)))
+    return redactor.hidden(as_text(value)) or value
 
 
 def _value(capture: Capture, query: Query, response: Response, scope: Scope) -> Value:

@@ -16,6 +16,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import Problem
+from runner.redact.seen import Seen
 from runner.values import Secret
 
 if TYPE_CHECKING:
@@ -53,13 +54,14 @@ class Redactor:
     def __init__(self) -> None:
         self._known: dict[str, Secret] = {}  # by text, blanks around it taken off
         self._pending: list[tuple[str, Secret]] = []
-        self._covered: set[tuple[int, int]] = set()  # lengths and hashes of those that are made of known ones alone
+        self._covered: set[tuple[int, int]] = set()  # those made of known ones alone: lengths, hashes of text and mask
         self._names: set[str] = set()
         self._masks: set[bytes] = set()
         self._lock = RLock()
         self._index: Index | None = None
         self._longest = 0
         self._short: dict[str, Problem] = {}
+        self._seen = Seen()
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -86,7 +88,7 @@ class Redactor:
             self.add(part)
         text = secret.reveal().strip()
         if len(text) >= SHORTEST:
-            if text not in self._known and (len(text), hash(text)) not in self._covered:
+            if text not in self._known and (len(text), hash((text, secret.mask))) not in self._covered:
                 with self._lock:
                     self._pending.append((text, secret))
         elif text and secret.mask == f"<<{secret.name}>>":
@@ -103,17 +105,16 @@ class Redactor:
             return self.excerpt(text, length)
         if not (self._known or self._pending) or not text:
             return text
-        data = text.encode("utf-8", "surrogatepass")
-        spans = self._spans(data)
+        data, spans = self._looked(text)
         return _masked(data, spans, len(data)) if spans else text
 
     def excerpt(self, text: str, length: int) -> str:
         """The first `length` characters of `text`, masked. A secret that begins among them is masked whole."""
         if not (self._known or self._pending):
             return text[:length]
-        data = text[: length + _AHEAD].encode("utf-8", "surrogatepass")
+        data, spans = self._looked(text[: length + _AHEAD], cut=len(text) > length + _AHEAD)
         end = len(text[:length].encode("utf-8", "surrogatepass"))
-        spans = [span for span in self._spans(data, cut=len(text) > length + _AHEAD) if span.start < end]
+        spans = [span for span in spans if span.start < end]
         return _masked(data, spans, max(end, spans[-1].end) if spans else end)
 
     def stream(self, chunks: Iterable[str]) -> Iterator[str]:
@@ -130,13 +131,25 @@ class Redactor:
                 held = data[cut:].decode("utf-8", "surrogatepass")
         yield self.text(held)
 
+    def hidden(self, text: str) -> Secret | None:
+        """`text` as a secret, named as those in it are and masked where they are; None when there is none in it.
+
+        Nothing is to be learned of it when it is added: all of it that was not masked is no secret.
+        """
+        spans = self.spans(text)
+        if not spans:
+            return None
+        secret = Secret(text, ", ".join(dict.fromkeys(span.secret.name for span in spans)), self.text(text))
+        if text == text.strip():
+            self._cover(text, secret.mask)
+        return secret
+
     def spans(self, text: str) -> list[Span]:
         """Where the known secrets are in `text`, in order."""
         return self._in_characters(text) if self._known or self._pending else []
 
     def _in_characters(self, text: str, *, cut: bool = False) -> list[Span]:
-        data = text.encode("utf-8", "surrogatepass")
-        found = self._spans(data, cut=cut)
+        data, found = self._looked(text, cut=cut)
         if len(data) == len(text) or not found:
             return found
         place = [len(data[:at].decode("utf-8", "surrogatepass")) for span in found for at in span[:2]]
@@ -176,17 +189,37 @@ class Redactor:
                 made = secret.name in self._names or secret.mask != f"<<{secret.name}>>"
                 if text in self._known:
                     continue
-                if made and self._known and self.text(text) == secret.mask:
-                    if len(self._covered) >= _REMEMBERED:
-                        self._covered.clear()
-                    self._covered.add((len(text), hash(text)))
-                    continue
+                if made and self._known:
+                    self._index.settle()
+                    if self.text(text) == secret.mask:
+                        self._cover(text, secret.mask)
+                        continue
                 self._names.add(secret.name)
                 self._known[text] = secret
                 self._masks.update(mask.encode("utf-8", "surrogatepass") for mask in _MASK.findall(secret.mask))
                 self._longest = max(self._longest, len(text.encode("utf-8", "surrogatepass")))
                 self._index.add(text)
+            self._index.settle()
             return self._index
+
+    def _cover(self, text: str, mask: str) -> None:
+        """Remember that who masks the known secrets makes `mask` of `text`: it holds nothing else that is to be masked."""
+        if len(self._covered) >= _REMEMBERED:
+            self._covered.clear()
+        self._covered.add((len(text), hash((text, mask))))
+
+    def _looked(self, text: str, *, cut: bool = False) -> tuple[bytes, list[Span]]:
+        """`text` in UTF-8, and what is in it, in bytes: from memory, if no secret has been learned since it was looked at."""
+        if self._pending:
+            self._learn()
+        # Read before anything is looked for: what another thread learns meanwhile may be missed, and is looked for again.
+        known = len(self._known)
+        there = self._seen.get(text, known, cut=cut)
+        if there is None:
+            data = text.encode("utf-8", "surrogatepass")
+            there = (data, self._spans(data, cut=cut))
+            self._seen.put(text, known, there, cut=cut)
+        return there
 
     def _spans(self, data: bytes, *, cut: bool = False) -> list[Span]:
         """As `spans`, in bytes of UTF-8; with one that the end of `data` cuts, if `cut`."""

@@ -6,22 +6,23 @@ a text is looked at: so the pass runs in C, an eighth of the text at a time, and
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from struct import Struct
 from typing import NamedTuple
 
+from runner.redact.keys import Keys
 from runner.redact.spellings import (
     BASE64,
     BASE64_CARRIERS,
     CANONICAL,
     CARRIERS,
-    FORMS,
     OF_BODIES,
     PASSES,
     Spelling,
     Suspect,
     carried,
+    heads,
     plain_forms,
     spellings,
 )
@@ -29,10 +30,6 @@ from runner.redact.unescape import Unescaped, unescape
 
 # Characters of a secret's beginning that the index is made of: enough for Base64 of it to fill a window.
 _HEAD = 20
-_STRIDE = 8
-_WINDOW = _STRIDE + 7
-_SHORT_STRIDE = 4
-_SHORT_WINDOW = _SHORT_STRIDE + 3
 # Fewer short spellings than this are looked for one by one.
 _FEW = 16
 # Where a text was cut, an escape may have been cut too: so many bytes at its end say nothing.
@@ -41,11 +38,10 @@ _LOOSE = 12
 # What is left of a secret when its escapes are undone may be shorter, and then be found anywhere.
 _SHORTEST = 6
 
-# Keys, in the byte order in which a text is cast to them.
-_EIGHT, _FOUR = Struct("=Q"), Struct("=I")
-
-# What may part Base64 into lines.
+# What may part Base64 into lines, and where it does.
 _BREAKS = b"\r\n\t "
+_BREAK = re.compile(rb"[\r\n\t ]")
+_WRAPPED = re.compile(rb"\n(?<=[A-Za-z0-9+/_=\r\t -]\n)[\r\n\t ]*[A-Za-z0-9+/_=-]")
 
 
 class Found(NamedTuple):
@@ -63,36 +59,45 @@ class Index:
     def __init__(self) -> None:
         self._known: list[Suspect] = []
         self._spellings: dict[int, tuple[Spelling, ...]] = {}
-        # A place in _known, times the stride, plus how far behind the beginning of the spelling the key was taken.
-        self._long: dict[int, tuple[int, ...]] = {}
-        self._short: dict[int, tuple[int, ...]] = {}
-        self._few: list[tuple[bytes, int]] = []  # shorter than a window; once they are many, they go to _short
+        # Beginnings, by their places in _known.
+        self._long = Keys(8)
+        self._short = Keys(4)
+        self._few: list[tuple[bytes, int]] = []  # shorter than a window of _long; once they are many, they go to _short
         self._tiny: list[tuple[bytes, int]] = []  # shorter than a window of _short
 
     def add(self, text: str) -> None:
         """Know `text`, of at least six characters, in all its spellings."""
         for number, form in enumerate(plain_forms(text)):
             if len(form) >= _SHORTEST:
-                self._add(form[:_HEAD], Suspect(text, (-number - 1,), ""))
-        head = text[:_HEAD]
-        heads = {head.encode("utf-8", "surrogatepass"): [-1]}
-        for number, make in enumerate(FORMS):
-            heads.setdefault(make(head), []).append(number)
-        for form, numbers in heads.items():
+                self._add(form[:_HEAD].translate(CANONICAL), Suspect(text, (-number - 1,), ""))
+        # By carrier and beginning, so that forms which differ later are looked for at once.
+        pieces: dict[tuple[str, bytes], list[int]] = {}
+        for form, numbers in heads(text[:_HEAD]).items():
             # Hexadecimal is made of bodies as they are: raw, or JSON.
             for carrier in CARRIERS if OF_BODIES.intersection(numbers) else BASE64_CARRIERS:
-                self._add(form, Suspect(text, tuple(numbers), carrier))
+                piece = carried(form, carrier).text[: self._long.window]
+                pieces[carrier, piece] = [*pieces.get((carrier, piece), ()), *numbers]
+        for (carrier, piece), all_numbers in pieces.items():
+            self._add(piece, Suspect(text, tuple(all_numbers), carrier))
 
-    def _add(self, head: bytes, suspect: Suspect) -> None:
+    def _add(self, piece: bytes, suspect: Suspect) -> None:
         number = len(self._known)
         self._known.append(suspect)
-        piece = carried(head, suspect.carrier).text
-        if len(piece) >= _WINDOW:
-            _enter(self._long, piece, _STRIDE, 8, number)
-        elif len(piece) >= _SHORT_WINDOW:
+        if len(piece) >= self._long.window:
+            self._long.add(piece, number)
+        elif len(piece) >= self._short.window:
             self._few.append((piece, number))
         else:
             self._tiny.append((piece, number))
+
+    def settle(self) -> None:
+        """From now on, find what was added. Not to be called by two threads at once."""
+        self._long.settle()
+        if len(self._few) > _FEW or len(self._short):
+            for piece, number in self._few:
+                self._short.add(piece, number)
+            self._short.settle()
+            self._few = []  # another list: who looks through the old one goes on
 
     def find(self, data: bytes, *, cut: bool = False) -> list[Found]:
         """Where secrets are in UTF-8, overlapping ones and repeats among them. `cut`: also one that the end of `data` cuts."""
@@ -105,7 +110,10 @@ class Index:
                 for undone in reversed(passes):
                     start, end = undone.place(start, end)
                 found.append(Found(start, len(data) if one.cut else end, one.secret, one.cut))
-            further = unescape(view) if len(passes) < PASSES else None
+            further = None
+            # Of what is a secret from end to end there is no wider one.
+            if len(passes) < PASSES and not any(one.start == 0 and one.end == len(data) for one in found):
+                further = unescape(view)
             if further is None:
                 return found
             passes.append(further)
@@ -113,13 +121,13 @@ class Index:
 
     def _in_view(self, view: bytes, cut: bool) -> Iterator[Found]:
         yield from self._matches(view, view.translate(CANONICAL), cut)
-        if b"\n" not in view:
+        if not _WRAPPED.search(view):
             return
         joined = view.translate(None, _BREAKS)
         breaks: list[int] = []
         for one in self._matches(joined, joined.translate(CANONICAL), cut, wrapped=True):
             # Where in `joined` each break was, so that a place there tells how many stood before it.
-            breaks = breaks or [at - count for count, at in enumerate(i for i, b in enumerate(view) if b in _BREAKS)]
+            breaks = breaks or [match.start() - before for before, match in enumerate(_BREAK.finditer(view))]
             start = one.start + bisect_right(breaks, one.start)
             end = one.end + bisect_right(breaks, one.end - 1)
             if end - start > one.end - one.start:  # in lines; all others have been found
@@ -156,43 +164,15 @@ class Index:
 
     def _begun(self, text: bytes) -> Iterator[tuple[int, int]]:
         """Where in canonical `text` a spelling may begin, and whose: its place in _known."""
-        if len(self._few) > _FEW:
-            for piece, number in self._few:
-                _enter(self._short, piece, _SHORT_STRIDE, 4, number)
-            self._few.clear()
-        size = len(text)
-        if self._long:
-            yield from _looked_up(self._long, memoryview(text)[: size & -_STRIDE].cast("Q").tolist(), _STRIDE)
-        if self._short:
-            yield from _looked_up(
-                self._short, memoryview(text)[: size & -_SHORT_STRIDE].cast("I").tolist(), _SHORT_STRIDE
-            )
-        for piece, number in (*self._few, *self._tiny):
+        few = self._few  # before _short is looked at: they may just be going there
+        yield from self._long.places(text)
+        if len(self._short):
+            yield from self._short.places(text)
+        for piece, number in (*few, *self._tiny):
             at = text.find(piece)
             while at >= 0:
                 yield at, number
                 at = text.find(piece, at + 1)
-
-
-def _enter(index: dict[int, tuple[int, ...]], piece: bytes, stride: int, width: int, number: int) -> None:
-    read = (_EIGHT if width == 8 else _FOUR).unpack_from
-    code = number * stride
-    for behind in range(stride):
-        (key,) = read(piece, behind)
-        there = index.get(key)
-        index[key] = (code,) if there is None else (*there, code)
-        code += 1
-
-
-def _looked_up(index: dict[int, tuple[int, ...]], keys: list[int], stride: int) -> Iterator[tuple[int, int]]:
-    common = index.keys() & keys
-    if common:
-        for at, key in enumerate(keys):
-            if key in common:
-                for code in index[key]:
-                    start = at * stride - code % stride
-                    if start >= 0:
-                        yield start, code // stride
 
 
 def _widened(spelling: Spelling, start: int, end: int, view: bytes) -> tuple[int, int]:

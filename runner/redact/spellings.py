@@ -9,9 +9,11 @@ CANONICAL makes them one; so are `+` and a blank, which forms take for each othe
 from __future__ import annotations
 
 import binascii
-import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import NamedTuple
-from urllib.parse import quote, quote_plus
 
 from runner.redact.unescape import unescape
 
@@ -43,24 +45,30 @@ class Spelling(NamedTuple):
     after: bool = False
 
 
+# What RFC 3986, 2.3, leaves as it is; JSON and HTML do so too.
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
+_PERCENT = [bytes((byte,)) if _UNRESERVED.fullmatch(chr(byte)) else b"%%%02X" % byte for byte in range(256)]
+
+
+@lru_cache(maxsize=16)
 def _quoted(text: str) -> bytes:
-    return quote(text, safe="", errors="replace").encode()
+    return b"".join(map(_PERCENT.__getitem__, text.encode("utf-8", "replace")))
 
 
 def _quoted_path(text: str) -> bytes:
-    return quote(text, errors="replace").encode()
+    return _quoted(text).replace(b"%2F", b"/")
 
 
 def _quoted_form(text: str) -> bytes:
-    return quote_plus(text, errors="replace").encode()
+    return _quoted(text).replace(b"%20", b"+")
 
 
 def _json_ascii(text: str) -> bytes:
-    return json.dumps(text)[1:-1].encode()
+    return encode_basestring_ascii(text)[1:-1].encode()
 
 
 def _json_utf8(text: str) -> bytes:
-    return json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
+    return encode_basestring(text)[1:-1].encode("utf-8", "surrogatepass")
 
 
 def _html(text: str) -> bytes:
@@ -70,7 +78,17 @@ def _html(text: str) -> bytes:
 
 
 # Each works character by character, so that the beginning of a text gives the beginning of its form.
-FORMS = (_quoted, _quoted_path, _quoted_form, _json_ascii, _json_utf8, _html)
+FORMS: tuple[Callable[[str], bytes], ...] = (_quoted, _quoted_path, _quoted_form, _json_ascii, _json_utf8, _html)
+
+
+def heads(head: str) -> dict[bytes, list[int]]:
+    """What the forms make of the beginning of a text, and which; -1 is the text itself."""
+    found = {head.encode("utf-8", "surrogatepass"): [-1]}
+    if _UNRESERVED.fullmatch(head):
+        return {form: [-1, *range(len(FORMS))] for form in found}
+    for number, make in enumerate(FORMS):
+        found.setdefault(make(head), []).append(number)
+    return found
 
 
 def plain_forms(text: str) -> list[bytes]:

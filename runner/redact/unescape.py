@@ -86,7 +86,7 @@ def unescape(source: bytes) -> Unescaped | None:
         return None
     made = pieces.copy()
     made[1::2] = map(_TABLE.__getitem__, pieces[1::2])
-    return Unescaped(pieces, made)
+    return Unescaped(pieces, made) if made != pieces else None
 
 
 @cache
