@@ -71,6 +71,15 @@ class Secret:
     def __reduce__(self) -> Any:
         raise TypeError("a secret is not pickled")
 
+    def is_joined_of(self, shortest: int) -> bool:
+        """Whether all that its mask hides are the secrets it was made of, each as it is, of so many characters at least."""
+        text = self.mask
+        for part in self.made_of:
+            if len(part) < shortest or part._text != part._text.strip():
+                return False
+            text = text.replace(part.mask, part._text)
+        return bool(self.made_of) and text == self._text
+
     def reveal(self) -> str:
         """The hidden text. Call it only where the value is used: in a request, in the private state, in comparison."""
         return self._text

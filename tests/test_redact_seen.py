@@ -152,9 +152,42 @@ def test_every_place_of_a_beginning_is_told(width: int, batches: list[list[bytes
                 number += 1
         keys.settle()
     text = b"".join(part for pair in zip(around, [*known, *known, *around], strict=False) for part in pair)
-    told = list(keys.places(text))
+    told = keys.places(text)
     for which, piece in enumerate(known):
         at = text.find(piece[: keys.window])
         while at >= 0:
             assert (at, which) in told
             at = text.find(piece[: keys.window], at + 1)
+
+
+def test_what_is_joined_of_secrets_is_masked_by_them_whatever_is_long_enough() -> None:
+    token, pin = Secret("made-up-token", "token"), Secret("12345", "pin")
+    joined = Secret("Bearer made-up-token!", "token", "Bearer <<token>>!", (token,))
+    made = Redactor()
+    made.add(joined)
+    assert made.text("Bearer made-up-token!, Bearer") == "Bearer <<token>>!, Bearer"
+    assert made.text(SPELLINGS["hex"]("made-up-token")) == "<<token>>"
+    # What is too short to be masked alone is masked with what stands around it.
+    made.add(Secret("pin 12345", "pin", "pin <<pin>>", (pin,)))
+    assert made.text("my pin 12345") == "my pin <<pin>>"
+
+
+def test_what_is_made_of_secrets_otherwise_is_a_secret_too() -> None:
+    token = Secret("made-up-token", "token")
+    made = Redactor()
+    made.add(Secret("nekot-pu-edam", "token", "<<token | reverse>>", (token,)))
+    made.add(Secret("x made-up", "token", "x <<token>>", (token,)))
+    assert made.text("a nekot-pu-edam b") == "a <<token | reverse>> b"
+    assert made.text("a x made-up b") == "a x <<token>> b"
+
+
+@given(st.lists(st.sampled_from(["made-up-token", "another-one", " ", "x", "<<a>>", "<<b>>", "12345"]), max_size=6))
+def test_joined_or_not_no_part_of_it_is_seen(parts: list[str]) -> None:
+    names = {"made-up-token": "a", "another-one": "b", "12345": "c"}
+    secrets = [Secret(part, names[part]) for part in parts if part in names]
+    mask = "".join(f"<<{names[part]}>>" if part in names else part for part in parts)
+    made = Redactor()
+    made.add(Secret("".join(parts), "whole", mask, tuple(secrets)))
+    shown = made.text("[" + "".join(parts) + "]")
+    assert "made-up-token" not in shown
+    assert "another-one" not in shown

@@ -52,6 +52,7 @@ class Redactor:
     """
 
     def __init__(self) -> None:
+        self._added: dict[int, Secret] = {}  # by identity: most are added with each request that they are sent with
         self._known: dict[str, Secret] = {}  # by text, blanks around it taken off
         self._pending: list[tuple[str, Secret]] = []
         self._covered: set[tuple[int, int]] = set()  # those made of known ones alone: lengths, hashes of text and mask
@@ -84,13 +85,25 @@ class Redactor:
 
     def add(self, secret: Secret) -> None:
         """From now on, mask this one, and what it was made of."""
+        if self._added.get(id(secret)) is secret:
+            return
         for part in secret.made_of:
             self.add(part)
+        self._add(secret)
+        if len(self._added) >= _REMEMBERED:
+            self._added.clear()
+        self._added[id(secret)] = secret
+
+    def _add(self, secret: Secret) -> None:
         text = secret.reveal().strip()
         if len(text) >= SHORTEST:
-            if text not in self._known and (len(text), hash((text, secret.mask))) not in self._covered:
-                with self._lock:
-                    self._pending.append((text, secret))
+            if text in self._known or (len(text), hash((text, secret.mask))) in self._covered:
+                return
+            if secret.is_joined_of(SHORTEST):
+                self._cover(text, secret.mask)
+                return
+            with self._lock:
+                self._pending.append((text, secret))
         elif text and secret.mask == f"<<{secret.name}>>":
             message = f"the secret `{secret.name}` is shorter than {SHORTEST} characters, so it is not masked in output"
             self._short[secret.name] = Problem(message, None, "use a longer one", warning=True)

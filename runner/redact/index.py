@@ -58,6 +58,7 @@ class Index:
 
     def __init__(self) -> None:
         self._known: list[Suspect] = []
+        self._beginnings: list[bytes] = []  # of the spellings of each, in canonical bytes
         self._spellings: dict[int, tuple[Spelling, ...]] = {}
         # Beginnings, by their places in _known.
         self._long = Keys(8)
@@ -69,7 +70,7 @@ class Index:
         """Know `text`, of at least six characters, in all its spellings."""
         for number, form in enumerate(plain_forms(text)):
             if len(form) >= _SHORTEST:
-                self._add(form[:_HEAD].translate(CANONICAL), Suspect(text, (-number - 1,), ""))
+                self._add(form[: self._long.window].translate(CANONICAL), Suspect(text, (-number - 1,), ""))
         # By carrier and beginning, so that forms which differ later are looked for at once.
         pieces: dict[tuple[str, bytes], list[int]] = {}
         for form, numbers in heads(text[:_HEAD]).items():
@@ -83,6 +84,7 @@ class Index:
     def _add(self, piece: bytes, suspect: Suspect) -> None:
         number = len(self._known)
         self._known.append(suspect)
+        self._beginnings.append(piece)
         if len(piece) >= self._long.window:
             self._long.add(piece, number)
         elif len(piece) >= self._short.window:
@@ -107,6 +109,8 @@ class Index:
         while True:
             for one in self._in_view(view, cut):
                 start, end = one.start, one.end
+                if passes and not one.cut and passes[-1].is_kept(start, end):
+                    continue  # it was there before this pass, and was found
                 for undone in reversed(passes):
                     start, end = undone.place(start, end)
                 found.append(Found(start, len(data) if one.cut else end, one.secret, one.cut))
@@ -138,6 +142,9 @@ class Index:
         size = len(view)
         last: dict[int, Found] = {}
         for start, number in self._begun(canonical):
+            piece = self._beginnings[number]
+            if not canonical.startswith(piece, start) and not (cut and start + len(piece) > size - _LOOSE):
+                continue
             if wrapped and not self._known[number].carrier:
                 continue
             if number not in self._spellings:
@@ -162,17 +169,18 @@ class Index:
                 last[number] = one
         yield from last.values()
 
-    def _begun(self, text: bytes) -> Iterator[tuple[int, int]]:
+    def _begun(self, text: bytes) -> list[tuple[int, int]]:
         """Where in canonical `text` a spelling may begin, and whose: its place in _known."""
         few = self._few  # before _short is looked at: they may just be going there
-        yield from self._long.places(text)
+        found = self._long.places(text)
         if len(self._short):
-            yield from self._short.places(text)
+            found += self._short.places(text)
         for piece, number in (*few, *self._tiny):
             at = text.find(piece)
             while at >= 0:
-                yield at, number
+                found.append((at, number))
                 at = text.find(piece, at + 1)
+        return found
 
 
 def _widened(spelling: Spelling, start: int, end: int, view: bytes) -> tuple[int, int]:

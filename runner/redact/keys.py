@@ -56,24 +56,26 @@ class Keys:
                     # A new list: another thread may be reading the one that is there.
                     shared[key] = [*shared.get(key, (there,)), code]
 
-    def places(self, text: bytes) -> Iterator[tuple[int, int]]:
+    def places(self, text: bytes) -> list[tuple[int, int]]:
         """Where in `text` a beginning may stand, in order, and its number; not seldom it does not stand there."""
         width = self._width
         keys = array(self._type, text[: len(text) & -width])
         common = self._codes.keys() & keys
         if not common:
-            return
+            return []
         places: Iterable[int]
         if len(common) > _MANY:
             places = compress(count(), map(common.__contains__, keys))
         else:
             places = sorted(at for key in common for at in self._places_of(key, text))
+        found: list[tuple[int, int]] = []
         for at in places:
             key = keys[at]
             for code in self._shared.get(key) or (self._codes[key],):
                 start = at * width - code % width
                 if start >= 0:
-                    yield start, code // width
+                    found.append((start, code // width))
+        return found
 
     def _places_of(self, key: int, text: bytes) -> Iterator[int]:
         piece = key.to_bytes(self._width, sys.byteorder)

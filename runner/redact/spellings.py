@@ -50,7 +50,7 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 _PERCENT = [bytes((byte,)) if _UNRESERVED.fullmatch(chr(byte)) else b"%%%02X" % byte for byte in range(256)]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # the carriers of one secret are asked for one after another
 def _quoted(text: str) -> bytes:
     return b"".join(map(_PERCENT.__getitem__, text.encode("utf-8", "replace")))
 
@@ -91,7 +91,8 @@ def heads(head: str) -> dict[bytes, list[int]]:
     return found
 
 
-def plain_forms(text: str) -> list[bytes]:
+@lru_cache(maxsize=16)
+def plain_forms(text: str) -> tuple[bytes, ...]:
     """The text in UTF-8, and what each pass of `unescape` makes of it, as long as they differ."""
     found = [text.encode("utf-8", "surrogatepass")]
     for _ in range(PASSES):
@@ -99,7 +100,7 @@ def plain_forms(text: str) -> list[bytes]:
         if further is None or further.text in found:
             break
         found.append(further.text)
-    return found
+    return tuple(found)
 
 
 BASE64_CARRIERS = ("0", "1", "2")

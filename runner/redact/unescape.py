@@ -11,8 +11,6 @@ from bisect import bisect_left, bisect_right
 from functools import cache
 from itertools import accumulate
 
-# What an escape begins with; the last two lead a character of Latin-1 in UTF-8.
-_BEGIN = (b"%", b"\\", b"&", b"\xc2", b"\xc3")
 _SIMPLE = {
     34: b'"',
     39: b"'",
@@ -42,9 +40,19 @@ class Unescaped:
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """The bytes of the source that text[start:end] was made of; what one escape stands for is whole."""
+        ends = self._known_ends()
+        return self._back(start, ends, after=False), self._back(end, ends, after=True)
+
+    def is_kept(self, start: int, end: int) -> bool:
+        """Whether text[start:end] stands in the source as it is."""
+        mades = self._known_ends()[1]
+        at = bisect_right(mades, start)
+        return at % 2 == 0 and at < len(mades) and end <= mades[at]
+
+    def _known_ends(self) -> tuple[list[int], list[int]]:
         if self._ends is None:
             self._ends = (list(accumulate(map(len, self._source))), list(accumulate(map(len, self._made))))
-        return self._back(start, self._ends, after=False), self._back(end, self._ends, after=True)
+        return self._ends
 
     def _back(self, position: int, ends: tuple[list[int], list[int]], *, after: bool) -> int:
         sources, mades = ends
@@ -79,7 +87,8 @@ _TABLE = _Table()
 
 def unescape(source: bytes) -> Unescaped | None:
     """One pass over UTF-8; None when there is nothing to undo."""
-    if not any(map(source.__contains__, _BEGIN)):
+    # What an escape begins with; the last two lead a character of Latin-1 in UTF-8.
+    if not (b"%" in source or b"\\" in source or b"&" in source or b"\xc2" in source or b"\xc3" in source):
         return None
     pieces = _escapes().split(source)
     if len(pieces) == 1:
