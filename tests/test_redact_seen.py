@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runner.redact import Redactor, seen
 from runner.redact.keys import Keys
 from runner.redact.seen import Seen
+from runner.redact.spellings import plain_forms, plain_heads
 from runner.values import Secret
 from tests.spelled import SPELLINGS
 
@@ -191,3 +192,20 @@ def test_joined_or_not_no_part_of_it_is_seen(parts: list[str]) -> None:
     shown = made.text("[" + "".join(parts) + "]")
     assert "made-up-token" not in shown
     assert "another-one" not in shown
+
+
+@given(
+    st.lists(
+        st.sampled_from(["%25", "%41", "\\x41", "\\xc3\\xbc", "&amp;", "&#37;", "\\u0041", "a", "Ã¼", "\\\\"]),
+        max_size=9,
+    ),
+    st.integers(1, 400),
+    st.sampled_from(["", "%41", "\\", "&am", "%2541%252541"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_a_long_text_begins_with_is_told_by_its_beginning(parts: list[str], times: int, end: str) -> None:
+    text = ("".join(parts) or "b") * times + end
+    forms = plain_forms(text)
+    told = {number: head for head, numbers in plain_heads(text, 15) for number in numbers}
+    for number, form in enumerate(forms):
+        assert told[-number - 1] == form[:15]

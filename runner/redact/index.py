@@ -14,16 +14,13 @@ from typing import NamedTuple
 from runner.redact.keys import Keys
 from runner.redact.spellings import (
     BASE64,
-    BASE64_CARRIERS,
     CANONICAL,
-    CARRIERS,
-    OF_BODIES,
     PASSES,
     Spelling,
     Suspect,
-    carried,
+    beginnings,
     heads,
-    plain_forms,
+    plain_heads,
     spellings,
 )
 from runner.redact.unescape import Unescaped, unescape
@@ -68,16 +65,14 @@ class Index:
 
     def add(self, text: str) -> None:
         """Know `text`, of at least six characters, in all its spellings."""
-        for number, form in enumerate(plain_forms(text)):
-            if len(form) >= _SHORTEST:
-                self._add(form[: self._long.window].translate(CANONICAL), Suspect(text, (-number - 1,), ""))
+        for head, numbers in plain_heads(text, self._long.window):
+            if len(head) >= _SHORTEST:
+                self._add(head.translate(CANONICAL), Suspect(text, numbers, ""))
         # By carrier and beginning, so that forms which differ later are looked for at once.
         pieces: dict[tuple[str, bytes], list[int]] = {}
-        for form, numbers in heads(text[:_HEAD]).items():
-            # Hexadecimal is made of bodies as they are: raw, or JSON.
-            for carrier in CARRIERS if OF_BODIES.intersection(numbers) else BASE64_CARRIERS:
-                piece = carried(form, carrier).text[: self._long.window]
-                pieces[carrier, piece] = [*pieces.get((carrier, piece), ()), *numbers]
+        for form, made in heads(text[:_HEAD]).items():
+            for begun in beginnings(form, made, self._long.window):
+                pieces[begun] = [*pieces[begun], *made] if begun in pieces else made
         for (carrier, piece), all_numbers in pieces.items():
             self._add(piece, Suspect(text, tuple(all_numbers), carrier))
 

@@ -8,8 +8,8 @@ CANONICAL makes them one; so are `+` and a blank, which forms take for each othe
 
 from __future__ import annotations
 
-import binascii
 import re
+from binascii import b2a_base64
 from collections.abc import Callable
 from functools import lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
@@ -103,17 +103,57 @@ def plain_forms(text: str) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+# So much of a long text tells what `unescape` makes of its beginning: that of an escape at the end which was cut, and of
+# what each pass makes of it, spoils no more than _SPOILT bytes. But a run of `\\x` is one text, valid or not as a whole.
+_BEGINNING = 600
+_SPOILT = 34 * PASSES
+
+
+def plain_heads(text: str, length: int) -> list[tuple[bytes, tuple[int, ...]]]:
+    """The first `length` bytes of the plain forms of a text, each with the numbers of the forms that begin so."""
+    forms = plain_forms(text[:_BEGINNING])
+    if len(text) > _BEGINNING:
+        if all(len(form) > length + _SPOILT and b"\\x" not in form for form in forms):
+            # Where the beginning holds no more escapes, the rest may.
+            last = len(forms) - 1
+            numbers = [(-n - 1,) for n in range(last)] + [tuple(-n - 1 for n in range(last, PASSES + 1))]
+            return [(form[:length], those) for form, those in zip(forms, numbers, strict=True)]
+        forms = plain_forms(text)
+    return [(form[:length], (-n - 1,)) for n, form in enumerate(forms)]
+
+
+_ZEROS = (b"", b"\0", b"\0\0")
+# Of so many characters of Base64 a neighbour decides too, by the bytes that it has in their group of three.
+_SHARED = (0, 2, 3)
 BASE64_CARRIERS = ("0", "1", "2")
-CARRIERS = ("hex", "HEX", *BASE64_CARRIERS)
+_LEADS = {carrier: int(carrier) for carrier in BASE64_CARRIERS}
 # The numbers of the forms in which a text is in a body: itself, and JSON's.
 OF_BODIES = frozenset((-1, FORMS.index(_json_ascii), FORMS.index(_json_utf8)))
+
+
+def beginnings(head: bytes, made: list[int], length: int) -> list[tuple[str, bytes]]:
+    """The first `length` bytes, at most, of each carried spelling of a form, by its beginning; with the carrier."""
+    found = [(carrier, carried(head, carrier).text[:length]) for carrier in BASE64_CARRIERS]
+    if not OF_BODIES.isdisjoint(made):  # hexadecimal is made of bodies as they are: raw, or JSON
+        digits = head.hex()[:length]
+        found += [("hex", digits.encode()), ("HEX", digits.upper().encode())]
+    return found
 
 
 def spellings(suspect: Suspect) -> tuple[Spelling, ...]:
     """The full spellings that `suspect` stands for."""
     secret = suspect.secret
-    forms = [plain_forms(secret)[-number - 1] if number < 0 else FORMS[number](secret) for number in suspect.forms]
+    forms = [form for number in suspect.forms for form in _form(secret, number)]
     return tuple(carried(form, suspect.carrier) for form in dict.fromkeys(forms))
+
+
+def _form(secret: str, number: int) -> tuple[bytes, ...]:
+    """The form of that number; a text may have fewer plain ones."""
+    if number >= 0:
+        return (FORMS[number](secret),)
+    if number == -1:
+        return (secret.encode("utf-8", "surrogatepass"),)
+    return plain_forms(secret)[-number - 1 :][:1]
 
 
 def carried(form: bytes, carrier: str) -> Spelling:
@@ -124,8 +164,8 @@ def carried(form: bytes, carrier: str) -> Spelling:
         return Spelling(form.hex().encode())
     if carrier == "HEX":
         return Spelling(form.hex().upper().encode())
-    lead = int(carrier)
-    encoded = binascii.b2a_base64(b"\0" * lead + form, newline=False).rstrip(b"=")
-    shared = (lead + len(form)) % 3 != 0
-    # The first characters hold bits of what stands before, the last of what stands behind.
-    return Spelling(encoded[(0, 2, 3)[lead] : len(encoded) - shared], lead != 0, shared)
+    lead = _LEADS[carrier]
+    encoded = b2a_base64(_ZEROS[lead] + form, newline=False)
+    rest = (lead + len(form)) % 3
+    # The first characters hold bits of what stands before, the last of what stands behind; those behind them are padding.
+    return Spelling(encoded[_SHARED[lead] : len(encoded) - _SHARED[-rest]], lead != 0, rest != 0)
