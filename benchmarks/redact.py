@@ -2,14 +2,16 @@
 
 Usage: scripts/bench redact [ROUNDS] [SECRETS]
 
-Whole processes, in turns, against a server in a process of its own. Two servers: `ordinary` answers with JSON that holds no
-secret, as most do; `echo` gives every secret back in twelve encodings, so that nearly all that is shown must be masked.
+Whole processes, in turns, by the clock and by the processor's time of each, which tells more on a machine that others use.
+The server is a process of its own. There are two: `ordinary` answers with JSON that holds no secret, as most do; `echo` gives
+every secret back in twelve encodings, so that nearly all that is shown must be masked.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from tests import hunt
 
@@ -49,20 +52,33 @@ def _serve(tell: Connection) -> None:
         tell.recv()
 
 
-def _time(script: str, name: str, arguments: list[str], folder: Path, known: dict[str, str]) -> float:
+class _Taken(NamedTuple):
+    """Seconds of one process: by the clock, and of the processor, the system's part among them."""
+
+    clock: float
+    processor: float
+
+
+def _time(script: str, name: str, arguments: list[str], folder: Path, known: dict[str, str]) -> _Taken:
     environment = {**os.environ, "PYTHONUTF8": "1", **hunt.process_environment(known)}
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", script, name, "-e", "hunt", *arguments], cwd=folder, env=environment, capture_output=True
     )
-    taken = time.perf_counter() - start
+    clock, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in (0, 1):
         sys.exit(f"the run failed: {done.stderr.decode()[-2000:]}")
-    return taken
+    # The server is a child too, but counts when it has ended.
+    return _Taken(clock, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> str:
+    low, middle, high = statistics.quantiles((masked / passed for masked, passed in pairs), n=4)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def main(rounds: int, count: int) -> None:
-    """Print the ratios: median of the ratios of each round, with the quartiles."""
+    """Print the ratios, masked to let through: the median of those of each round, with the quartiles."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=_serve, args=(theirs,), daemon=True)
     server.start()
@@ -75,16 +91,17 @@ def main(rounds: int, count: int) -> None:
         (folder / "ordinary.yaml").write_text(f"requests:\n{requests}", "utf-8")
         for collection in ("ordinary.yaml", "hunt.yaml"):
             for arguments in ([], ["-vv"], ["--format", "json"]):
-                ratios = []
+                taken: list[tuple[_Taken, _Taken]] = []
                 for turn in range(rounds + 1):
                     masked = _time(_MASK, collection, arguments, folder, known)
                     passed = _time(_PASS, collection, arguments, folder, known)
                     if turn:  # the first fills the caches
-                        ratios.append(masked / passed)
-                low, middle, high = statistics.quantiles(ratios, n=4)
+                        taken.append((masked, passed))
                 kind = "ordinary" if collection == "ordinary.yaml" else "echo"
                 what = " ".join(arguments) or "text"
-                print(f"{kind:9} {what:14} masked / let through  {middle:.2f}  (quartiles {low:.2f} to {high:.2f})")
+                processor = _ratio([(masked.processor, passed.processor) for masked, passed in taken])
+                clock = _ratio([(masked.clock, passed.clock) for masked, passed in taken])
+                print(f"{kind:9} {what:14} processor {processor}   clock {clock}", flush=True)
     ours.send(None)
     server.join(5)
 

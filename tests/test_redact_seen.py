@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.redact import Redactor, seen
+from runner.redact.index import Index
 from runner.redact.keys import Keys
 from runner.redact.seen import Seen
 from runner.redact.spellings import plain_forms, plain_heads
@@ -209,3 +210,23 @@ def test_what_a_long_text_begins_with_is_told_by_its_beginning(parts: list[str],
     told = {number: head for head, numbers in plain_heads(text, 15) for number in numbers}
     for number, form in enumerate(forms):
         assert told[-number - 1] == form[:15]
+
+
+def test_what_is_looked_at_while_another_thread_learns_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Redactor()
+    made.add(Secret("made-up-one", "s0"))
+    text = "a made-up-one, a made-up-two"
+    assert made.text(text) == "a <<s0>>, a made-up-two"
+    during: list[str] = []
+    settle = Index.settle
+
+    def slow(index: Index) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            during.append(pool.submit(made.text, text).result())
+        settle(index)
+
+    monkeypatch.setattr(Index, "settle", slow)
+    made.add(Secret("made-up-two", "s1"))
+    assert made.text("nothing") == "nothing"
+    assert during == ["a <<s0>>, a made-up-two"]
+    assert made.text(text) == "a <<s0>>, a <<s1>>"

@@ -62,6 +62,7 @@ class Redactor:
         self._index: Index | None = None
         self._longest = 0
         self._short: dict[str, Problem] = {}
+        self._found = 0  # so many of the known are found by the index
         self._seen = Seen()
 
     @property
@@ -202,8 +203,8 @@ class Redactor:
                 made = secret.name in self._names or secret.mask != f"<<{secret.name}>>"
                 if text in self._known:
                     continue
-                if made and self._known:
-                    self._index.settle()
+                if made and self._knows_all(secret.mask):
+                    self._settle(self._index)
                     if self.text(text) == secret.mask:
                         self._cover(text, secret.mask)
                         continue
@@ -212,8 +213,16 @@ class Redactor:
                 self._masks.update(mask.encode("utf-8", "surrogatepass") for mask in _MASK.findall(secret.mask))
                 self._longest = max(self._longest, len(text.encode("utf-8", "surrogatepass")))
                 self._index.add(text)
-            self._index.settle()
+            self._settle(self._index)
             return self._index
+
+    def _settle(self, index: Index) -> None:
+        index.settle()
+        self._found = len(self._known)
+
+    def _knows_all(self, mask: str) -> bool:
+        """Whether each mask in `mask` is a known secret's: no other text can be made of known secrets alone."""
+        return all(one.encode("utf-8", "surrogatepass") in self._masks for one in _MASK.findall(mask))
 
     def _cover(self, text: str, mask: str) -> None:
         """Remember that who masks the known secrets makes `mask` of `text`: it holds nothing else that is to be masked."""
@@ -226,7 +235,7 @@ class Redactor:
         if self._pending:
             self._learn()
         # Read before anything is looked for: what another thread learns meanwhile may be missed, and is looked for again.
-        known = len(self._known)
+        known = self._found
         there = self._seen.get(text, known, cut=cut)
         if there is None:
             data = text.encode("utf-8", "surrogatepass")

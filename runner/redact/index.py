@@ -119,12 +119,17 @@ class Index:
             view = further.text
 
     def _in_view(self, view: bytes, cut: bool) -> Iterator[Found]:
-        yield from self._matches(view, view.translate(CANONICAL), cut)
-        if not _WRAPPED.search(view):
+        canonical = view.translate(CANONICAL)
+        begun = self._begun(canonical)
+        if begun:
+            yield from self._matches(view, canonical, begun, cut)
+        if b"\n" not in view or not _WRAPPED.search(view):
             return
         joined = view.translate(None, _BREAKS)
         breaks: list[int] = []
-        for one in self._matches(joined, joined.translate(CANONICAL), cut, wrapped=True):
+        canonical = joined.translate(CANONICAL)
+        begun = [(start, number) for start, number in self._begun(canonical) if self._known[number].carrier]
+        for one in self._matches(joined, canonical, begun, cut):
             # Where in `joined` each break was, so that a place there tells how many stood before it.
             breaks = breaks or [match.start() - before for before, match in enumerate(_BREAK.finditer(view))]
             start = one.start + bisect_right(breaks, one.start)
@@ -132,22 +137,23 @@ class Index:
             if end - start > one.end - one.start:  # in lines; all others have been found
                 yield Found(start, end, one.secret, one.cut)
 
-    def _matches(self, view: bytes, canonical: bytes, cut: bool, *, wrapped: bool = False) -> Iterator[Found]:
-        """What is there in one view. Occurrences of one secret that overlap are one: `aaaa` is in `aaaaaaaa` many times."""
+    def _matches(self, view: bytes, canonical: bytes, begun: list[tuple[int, int]], cut: bool) -> Iterator[Found]:
+        """What is there in one view, of what may have begun.
+
+        Occurrences of one secret that overlap are one: `aaaa` is in `aaaaaaaa` many times.
+        """
         size = len(view)
         last: dict[int, Found] = {}
-        for start, number in self._begun(canonical):
+        for start, number in begun:
             piece = self._beginnings[number]
             if not canonical.startswith(piece, start) and not (cut and start + len(piece) > size - _LOOSE):
-                continue
-            if wrapped and not self._known[number].carrier:
                 continue
             if number not in self._spellings:
                 self._spellings[number] = spellings(self._known[number])
             for spelling in self._spellings[number]:
                 end = start + len(spelling.text)
-                begun = last.get(number)
-                if begun and begun.start <= start and end <= begun.end:
+                before = last.get(number)
+                if before and before.start <= start and end <= before.end:
                     continue
                 known = max(size - start - _LOOSE, 7)
                 ends = end <= size and canonical.startswith(spelling.text, start)
@@ -157,10 +163,12 @@ class Index:
                     continue
                 first, behind = _widened(spelling, start, min(end, size), view)
                 one = Found(first, behind if ends else size, self._known[number].secret, cut=not ends)
-                if begun and one.start <= begun.end and begun.start <= one.end:
-                    one = Found(min(one.start, begun.start), max(one.end, begun.end), one.secret, one.cut or begun.cut)
-                elif begun:
-                    yield begun
+                if before and one.start <= before.end and before.start <= one.end:
+                    one = Found(
+                        min(one.start, before.start), max(one.end, before.end), one.secret, one.cut or before.cut
+                    )
+                elif before:
+                    yield before
                 last[number] = one
         yield from last.values()
 

@@ -29,33 +29,33 @@ _NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
 class Unescaped:
     """The text of one pass, as UTF-8, and the places of its bytes in what it was made of."""
 
-    __slots__ = ("_ends", "_made", "_source", "text")
+    __slots__ = ("_made", "_mades", "_source", "_sources", "text")
 
     def __init__(self, source: list[bytes], made: list[bytes]) -> None:
         """`source` is in turn what is no escape and one escape, `made` the same with what the escapes stand for."""
         self.text = b"".join(made)
         self._source = source
         self._made = made
-        self._ends: tuple[list[int], list[int]] | None = None
+        self._mades: list[int] = []
+        self._sources: list[int] = []
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """The bytes of the source that text[start:end] was made of; what one escape stands for is whole."""
-        ends = self._known_ends()
-        return self._back(start, ends, after=False), self._back(end, ends, after=True)
+        self._sources = self._sources or list(accumulate(map(len, self._source)))
+        return self._back(start, after=False), self._back(end, after=True)
 
     def is_kept(self, start: int, end: int) -> bool:
         """Whether text[start:end] stands in the source as it is."""
-        mades = self._known_ends()[1]
+        mades = self._made_ends()
         at = bisect_right(mades, start)
         return at % 2 == 0 and at < len(mades) and end <= mades[at]
 
-    def _known_ends(self) -> tuple[list[int], list[int]]:
-        if self._ends is None:
-            self._ends = (list(accumulate(map(len, self._source))), list(accumulate(map(len, self._made))))
-        return self._ends
+    def _made_ends(self) -> list[int]:
+        self._mades = self._mades or list(accumulate(map(len, self._made)))
+        return self._mades
 
-    def _back(self, position: int, ends: tuple[list[int], list[int]], *, after: bool) -> int:
-        sources, mades = ends
+    def _back(self, position: int, *, after: bool) -> int:
+        sources, mades = self._sources, self._made_ends()
         at = bisect_left(mades, position) if after else bisect_right(mades, position)
         if at == len(mades):
             return sources[-1]
