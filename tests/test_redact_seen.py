@@ -230,3 +230,26 @@ def test_what_is_looked_at_while_another_thread_learns_is_looked_at_again(monkey
     assert made.text("nothing") == "nothing"
     assert during == ["a <<s0>>, a made-up-two"]
     assert made.text(text) == "a <<s0>>, a <<s1>>"
+
+
+@pytest.mark.parametrize("break_", ["\n", "\r\n", "\n\t", " ", "\r\n  "])
+@pytest.mark.parametrize("width", [4, 7, 76])
+def test_base64_in_lines_is_found_wherever_it_is_broken(break_: str, width: int) -> None:
+    encoded = SPELLINGS["base64, second alignment"]("made-up-token-" * 9)
+    lines = break_.join(encoded[at : at + width] for at in range(0, len(encoded), width))
+    found = redactor_of("made-up-token-" * 9).text(f"begin:\n{lines}\nend")
+    assert found.startswith("begin:\n")
+    assert found.endswith("\nend")
+    assert len(found) < 40
+    assert "<<s0>>" in found
+
+
+def redactor_of(text: str) -> Redactor:
+    made = Redactor()
+    made.add(Secret(text, "s0"))
+    return made
+
+
+def test_base64_in_pieces_is_found_where_an_escape_tells_that_there_are_lines() -> None:
+    encoded = SPELLINGS["base64, second alignment"]("made-up-token-0123456789")
+    assert "<<s0>>" in redactor_of("made-up-token-0123456789").text(f"first\\nnext: {encoded[:11]} {encoded[11:]} end")

@@ -38,7 +38,6 @@ _SHORTEST = 6
 # What may part Base64 into lines, and where it does.
 _BREAKS = b"\r\n\t "
 _BREAK = re.compile(rb"[\r\n\t ]")
-_WRAPPED = re.compile(rb"\n(?<=[A-Za-z0-9+/_=\r\t -]\n)[\r\n\t ]*[A-Za-z0-9+/_=-]")
 
 
 class Found(NamedTuple):
@@ -104,8 +103,8 @@ class Index:
         while True:
             for one in self._in_view(view, cut):
                 start, end = one.start, one.end
-                if passes and not one.cut and passes[-1].is_kept(start, end):
-                    continue  # it was there before this pass, and was found
+                if passes and not one.cut and passes[-1].is_kept(start, end) and not _BREAK.search(view, start, end):
+                    continue  # it was there before this pass, and was found; what is in lines, only if there was one
                 for undone in reversed(passes):
                     start, end = undone.place(start, end)
                 found.append(Found(start, len(data) if one.cut else end, one.secret, one.cut))
@@ -123,7 +122,7 @@ class Index:
         begun = self._begun(canonical)
         if begun:
             yield from self._matches(view, canonical, begun, cut)
-        if b"\n" not in view or not _WRAPPED.search(view):
+        if b"\n" not in view:
             return
         joined = view.translate(None, _BREAKS)
         breaks: list[int] = []
