@@ -13,14 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from threading import RLock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.redact.seen import Seen
+from runner.redact.spans import Span, widest, with_masks
 from runner.values import Secret
 
 if TYPE_CHECKING:
     from runner.redact.index import Index
+
+__all__ = ["SHORTEST", "Redactor", "Span"]
 
 # A shorter text is found everywhere: masking it would shred what is printed.
 SHORTEST = 6
@@ -35,14 +38,6 @@ _AHEAD = 20 * _WIDEST
 _REMEMBERED = 50_000
 
 _MASK = re.compile(r"<<.+?>>")
-
-
-class Span(NamedTuple):
-    """A secret found in a text: its first character, and the one after its last."""
-
-    start: int
-    end: int
-    secret: Secret
 
 
 class Redactor:
@@ -120,7 +115,7 @@ class Redactor:
         if not (self._known or self._pending) or not text:
             return text
         data, spans = self._looked(text)
-        return _masked(data, spans, len(data)) if spans else text
+        return with_masks(data, spans, len(data)) if spans else text
 
     def excerpt(self, text: str, length: int) -> str:
         """The first `length` characters of `text`, masked. A secret that begins among them is masked whole."""
@@ -129,7 +124,7 @@ class Redactor:
         data, spans = self._looked(text[: length + _AHEAD], cut=len(text) > length + _AHEAD)
         end = len(text[:length].encode("utf-8", "surrogatepass"))
         spans = [span for span in spans if span.start < end]
-        return _masked(data, spans, max(end, spans[-1].end) if spans else end)
+        return with_masks(data, spans, max(end, spans[-1].end) if spans else end)
 
     def stream(self, chunks: Iterable[str]) -> Iterator[str]:
         """As `text`, for a text that comes in pieces: a secret across a border is found too."""
@@ -141,7 +136,7 @@ class Redactor:
                 data = held.encode("utf-8", "surrogatepass")
                 spans = self._spans(data)
                 cut = self._cut(held, data, spans)
-                yield _masked(data, [span for span in spans if span.end <= cut], cut)
+                yield with_masks(data, [span for span in spans if span.end <= cut], cut)
                 held = data[cut:].decode("utf-8", "surrogatepass")
         yield self.text(held)
 
@@ -247,7 +242,7 @@ class Redactor:
         """As `spans`, in bytes of UTF-8; with one that the end of `data` cuts, if `cut`."""
         index = self._learn() if self._pending or self._index is None else self._index
         found = [Span(one.start, one.end, self._known[one.secret]) for one in index.find(data, cut=cut)]
-        return _widest(data, found, self._masks) if found else found
+        return widest(data, found, self._masks) if found else found
 
     def _cut(self, held: str, data: bytes, spans: list[Span]) -> int:
         """Where a stream can be cut: no secret that is known whole reaches across it, and none that is not begins before."""
@@ -256,34 +251,3 @@ class Redactor:
             if span.start < cut < span.end:
                 return span.start
         return cut
-
-
-def _widest(data: bytes, found: list[Span], masks: set[bytes]) -> list[Span]:
-    """Of spans that overlap the widest, the others cut to what they add; none inside a mask; all of whole characters."""
-    masked = []
-    if b"<<" in data:
-        masked = [match.span() for match in re.finditer(rb"<<[^\n]+?>>", data) if match[0] in masks]
-    chosen: list[Span] = []
-    for start, end, secret in sorted(found, key=lambda span: (span.start, -span.end)):
-        if any(first <= start and end <= last for first, last in masked):
-            continue
-        while start and data[start] & 0xC0 == 0x80:
-            start -= 1
-        while end < len(data) and data[end] & 0xC0 == 0x80:
-            end += 1
-        if chosen and start < chosen[-1].end:
-            start = chosen[-1].end
-        if start < end:
-            chosen.append(Span(start, end, secret))
-    return chosen
-
-
-def _masked(data: bytes, spans: list[Span], end: int) -> str:
-    """The first `end` bytes of `data` as text, each span as its mask."""
-    pieces: list[bytes] = []
-    position = 0
-    for span in spans:
-        pieces += (data[position : span.start], span.secret.mask.encode("utf-8", "surrogatepass"))
-        position = span.end
-    pieces.append(data[position:end])
-    return b"".join(pieces).decode("utf-8", "surrogatepass")

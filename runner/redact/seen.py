@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from runner.redact import Span
+from runner.redact.spans import Span
 
 # Characters of text that are held, and of one of them: several answers, all of what is said of a step.
 _ROOM = 2_000_000
