@@ -186,7 +186,7 @@ def test_a_keyring_that_cannot_be_used_is_told_before_anything_is_sent(
 
 
 def test_a_wrong_word_is_told(tmp_path: Path) -> None:
-    write(tmp_path, us__env="state: keychain\n")
+    write(tmp_path, us__env="state: somewhere\n")
     done = zrun(tmp_path, "check")
     assert done.status == 2
     assert "write `state: file` or `state: keyring`" in done.err

@@ -135,7 +135,7 @@ def test_a_token_that_is_not_live_is_not_exchanged(tmp_path: Path, rig: Rig) -> 
         ("grant: password", {}, "needs `username`, which has no value"),
         ("grant: token-exchange", {}, "needs `subject-token`, which has no value"),
         ("grant: jwt-bearer", {}, "needs `private-key`, which has no value"),
-        ("client-auth: private_key_jwt", {}, "needs `private-key`, which has no value"),
+        ("client-auth: private_key_jwt", {}, "`client-auth: private_key_jwt` needs `private-key`"),
         ("private-key: <<k>>", {"k": "made up"}, "the private key cannot be read"),
     ],
 )
