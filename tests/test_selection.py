@@ -103,6 +103,16 @@ def test_several_collections_and_folders(tmp_path: Path, server: Server) -> None
     assert "there is no collection nowhere.yaml" in done.err
 
 
+def test_mistakes_of_all_collections_come_out_together(tmp_path: Path, server: Server) -> None:
+    folder = write(
+        tmp_path, **{name: f'requests:\n  a: {{get: "{server.url}/<<{name}>>"}}\n' for name in ("one", "two")}
+    )
+    done = zrun(folder, "one.yaml", "two.yaml")
+    assert done.status == 2
+    assert "one.yaml:2:" in done.err
+    assert "two.yaml:2:" in done.err
+
+
 def test_a_mistake_in_one_of_several_collections_sends_nothing(tmp_path: Path, server: Server) -> None:
     good = f"requests:\n  a: {{get: {server.url}/echo}}\n"
     folder = write(tmp_path, good=good, bad=good.replace("get", "gett"), worse="requests: [")

@@ -20,9 +20,8 @@ from runner.cli.parts import Part, checkpoint, left, listed, noting, total
 from runner.cli.parts import of as parts_of
 from runner.cli.running import Ready, Run
 from runner.cli.stopping import Stop, listening
-from runner.errors import InputError, PolicyError
+from runner.errors import InputError, PolicyError, Problem, ZrunError
 from runner.leaks import Guard
-from runner.pace import Pace
 from runner.plan import Plan, Step
 from runner.project import root_of
 from runner.reporters import Begun, Reporter
@@ -34,6 +33,8 @@ from runner.session import Ports
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.cli.reports import Reports
+    from runner.environment import SecretSpec
+    from runner.pace import Pace
 
 _BAD: dict[Status, int] = {"blocked": 1, "failed": 2}
 
@@ -64,6 +65,9 @@ def parser() -> options.Parser:
     made.add_argument("--fail-fast", action="store_true", help="stop at the first request that fails")
     made.add_argument("--no-save", action="store_true", help="keep no captured value for later runs")
     made.add_argument("--dry-run", action="store_true", help="check everything, show what would be sent, send nothing")
+    made.add_argument(
+        "--watch", action="store_true", help="run again whenever a file that the run reads has been saved"
+    )
     data.add_options(made)
     made.add_argument("--resume", action="store_true", help="go on with the interrupted run of the same rows")
     made.add_argument(
@@ -91,16 +95,30 @@ def parser() -> options.Parser:
 def main(arguments: list[str]) -> int:
     """Run the command. Returns the exit status."""
     chosen = parser().read(arguments)
+    if not chosen.watch:
+        return _once(chosen)
+    from runner.cli import watch  # late: most runs are run once
+
+    if chosen.data == "-" or chosen.resume:
+        given_too = "--data -" if chosen.data == "-" else "--resume"
+        raise InputError(Problem(f"--watch runs again, which {given_too} cannot", None, "leave one of them out"))
+    return watch.again(options.collection_paths(chosen.collections), lambda read: _once(chosen, read))
+
+
+def _once(chosen: Namespace, read: set[Path] | None = None) -> int:
+    """One run. `read` takes the files that it reads."""
     demands = Demands(chosen)
     with all_begun(options.collection_paths(chosen.collections), given(chosen)) as assemblies:
         parts = parts_of(assemblies, chosen, demands)
+        if read is not None:
+            read.update(_inputs(chosen, parts), *(one.environment.paths for one in assemblies if one.environment))
         if chosen.list:
             options.out("".join(f"{line}\n" for line in listed(parts)))
             return errors.PASSED
         if not parts:
             options.out(f"nothing to run: the requests are those of other shards than {chosen.shard}")
             return errors.PASSED
-        prompts = [spec for part in parts for spec in prepare(part.looking, part.plan, chosen.color).prompts]
+        prompts = _prompts(chosen, parts)
         if chosen.dry_run:
             from runner.cli import dry  # late: most runs are real
 
@@ -117,6 +135,21 @@ def main(arguments: list[str]) -> int:
             if first.running:
                 other.use(first.running)
         return _report(chosen, parts, demands, reports)
+
+
+def _prompts(chosen: Namespace, parts: Sequence[Part]) -> list[SecretSpec]:
+    """The secrets to ask for. Raises InputError, or PolicyError, with the mistakes in all collections."""
+    prompts: list[SecretSpec] = []
+    refused: list[ZrunError] = []
+    for part in parts:
+        try:
+            prompts += prepare(part.looking, part.plan, chosen.color).prompts
+        except (InputError, PolicyError) as error:
+            refused.append(error)
+    if refused:
+        problems = {str(problem): problem for error in refused for problem in error.problems}
+        raise (InputError if any(isinstance(one, InputError) for one in refused) else PolicyError)(problems.values())
+    return prompts
 
 
 def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = False) -> preflight.Findings:
