@@ -6,6 +6,7 @@ An address that two readers could take for two hosts (RFC 3986, 7.6) is none: wh
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -52,6 +53,7 @@ def _host_and_port(written: str) -> tuple[str, int | None]:
     return host, int(port)
 
 
+@lru_cache(maxsize=1024)  # a run asks for few hosts, many times
 def host_of(written: str) -> str:
     """A host as it is compared: lower case, in IDNA's ASCII form (RFC 5891), IPv6 shortened and without brackets, no final dot.
 
@@ -83,6 +85,7 @@ def host_of(written: str) -> str:
     return host
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether `host` (as `host_of` gives it) can only be this machine: localhost (RFC 6761, 6.3) or a loopback address.
 

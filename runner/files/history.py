@@ -46,7 +46,7 @@ def write(root: Path, environment: str | None, collection: Path, ended: Mapping[
         new.unlink(missing_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"zrun-history": VERSION, "collections": entries}, file)
+            file.write(json.dumps({"zrun-history": VERSION, "collections": entries}))
         new.replace(path)
 
 

@@ -15,9 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from runner import __version__, redirects
 from runner.bodies import Multipart, boundary_of, opened
@@ -26,7 +25,7 @@ from runner.errors import InputError, NetworkError, Problem
 from runner.exchange import IN_MEMORY, Call, Headers, Hop, PeerCertificate, Response
 from runner.origins import PORTS, host_of, split
 from runner.project import replacing
-from runner.transport.clients import HEADERS, Clients
+from runner.transport.clients import Clients
 from runner.transport.cookies import jar
 from runner.transport.deadline import Clock
 from runner.transport.failures import errors_of
@@ -93,10 +92,10 @@ class Transport:
         self._clock.journal = call.journal
         try:
             while True:
-                response, following = self._exchange(call, hops)
-                if following is None:
-                    return replace(response, duration=time.perf_counter() - started, hops=tuple(hops))
-                call = following
+                found = self._exchange(call, hops, started)
+                if isinstance(found, Response):
+                    return found
+                call = found
         finally:
             self._clock.deadline = self._clock.journal = None
 
@@ -104,34 +103,35 @@ class Transport:
         """The proxy by which `url` is reached, without user and password, and the header fields for it; None: directly."""
         return self._clients.proxy_for(url)
 
-    def _exchange(self, call: Call, hops: list[Hop]) -> tuple[Response, Call | None]:
-        """One request and its answer; and the call that follows when the answer leads on."""
+    def _exchange(self, call: Call, hops: list[Hop], started: float) -> Response | Call:
+        """One request and its answer; or the call that follows when the answer leads on."""
         with errors_of(call), _content(call) as (content, headers):
             request = self._request(call, content, headers)
-            answer = self._clients.of(call).send(request, stream=True, auth=_no_auth, follow_redirects=False)
+            answer = self._clients.of(call).begin(request)
             try:
                 if call.cookies:
                     self._learn_cookies(call, answer)
                 got: Headers = tuple(
-                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.extensions[HEADERS]
+                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw
                 )
                 leads_to = redirects.target(answer.status_code, got, call.url) if call.follow_redirects else None
                 if leads_to is not None:
-                    return self._nothing(answer, got, call), self._follow(call, answer.status_code, leads_to, hops)
+                    self._drain(answer, got)
+                    return self._follow(call, answer.status_code, leads_to, hops)
                 certificate = _certificate(answer)
                 body, size = self._body(answer, call)
             finally:
                 answer.close()
         version = answer.http_version.removeprefix("HTTP/")
-        response = Response(answer.status_code, answer.reason_phrase, got, body, size, call.url, version, 0.0)
-        return replace(response, certificate=certificate), None
+        took = time.perf_counter() - started
+        status, reason = answer.status_code, answer.reason_phrase
+        return Response(status, reason, got, body, size, call.url, version, took, tuple(hops), certificate=certificate)
 
-    def _nothing(self, answer: httpx.Response, headers: Headers, call: Call) -> Response:
+    def _drain(self, answer: httpx.Response, headers: Headers) -> None:
         """A redirect's own body is of no use to anybody; a short one is read, so that its connection can be used again."""
         with suppress(httpx.HTTPError):
             if int(next((v for n, v in headers if n.lower() == "content-length"), CHUNK)) < CHUNK:
                 answer.read()
-        return Response(answer.status_code, answer.reason_phrase, headers, b"", 0, call.url, "", 0.0)
 
     def _follow(self, call: Call, status: int, url: str, hops: list[Hop]) -> Call:
         if len(hops) >= call.max_redirects:
@@ -215,7 +215,9 @@ class Transport:
             return call.save, self._save(answer, call.save, call)
         chunks: list[bytes] = []
         size = 0
-        arriving = answer.iter_bytes(CHUNK)
+        # What is not packed needs none of the library's decoders.
+        packed = "content-encoding" in answer.headers
+        arriving = answer.iter_bytes(CHUNK) if packed else iter(cast(httpx.SyncByteStream, answer.stream))
         for chunk in arriving:
             chunks.append(chunk)
             size += len(chunk)
@@ -251,7 +253,7 @@ class Transport:
         for chunk in chunks:
             file.write(chunk)
             size += len(chunk)
-            if before + size > _TRAP_SIZE and before + size > _TRAP_RATIO * max(answer.num_bytes_downloaded, 1):
+            if packed and before + size > _TRAP_SIZE and before + size > _TRAP_RATIO * max(answer.num_bytes_downloaded, 1):
                 raise httpx.DecodingError("it unpacks to more than 200 times its size")
             if label and self._progress is not None:
                 self._progress(label, size, total)
@@ -265,15 +267,6 @@ def _certificate(answer: httpx.Response) -> PeerCertificate | None:
     spoken = answer.extensions["network_stream"].get_extra_info("ssl_object")
     der = spoken.getpeercert(True) if spoken is not None else None
     return PeerCertificate(der, time.time()) if der else None
-
-
-def _no_auth(request: httpx.Request) -> httpx.Request:
-    """Sends what the call holds, and nothing else: httpx would make a user in the URL a header of its own."""
-    username, password = request.url.username, request.url.password
-    if (username or password) and "authorization" not in request.headers:
-        credentials = httpx.BasicAuth(username, password)
-        return next(credentials.auth_flow(request))
-    return request
 
 
 @contextmanager
