@@ -72,6 +72,7 @@ class Shared:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.file = str(plan.collection.path)
         self._renewing: dict[str, LockType] = {}
         self._lock = allocate_lock()
 
@@ -134,20 +135,15 @@ class Session:
 
     def left_out(self, step: Step, stopped_by: str) -> StepResult:
         """The result of a step that --fail-fast keeps from being run."""
-        return self._told(
-            self._not_sent(step.request, "skipped", f"not run: {stopped_by} failed, and --fail-fast is on")
-        )
+        return self._not_sent(step.request, "skipped", f"not run: {stopped_by} failed, and --fail-fast is on")
 
     def step(self, step: Step) -> Iterator[StepResult]:
         """Take one step, whose turn it is. May be called from several threads, for steps that may run at once."""
         for result in self._step(step.request):
             self._remember(result)
-            yield self._told(result)
+            yield result
             if result.status == "failed" and self.fail_fast:
                 return
-
-    def _told(self, result: StepResult) -> StepResult:
-        return replace(result, collection=str(self.plan.collection.path), row=self.row)
 
     def _remember(self, result: StepResult) -> None:
         """Of a for-each, the worst item is what counts for those that depend on it."""
@@ -225,6 +221,8 @@ class Session:
             request.location,
             self.ports.now(),
             reason=reason,
+            collection=self.shared.file,
+            row=self.row,
         )
 
     def _failed(self, request: RequestSpec, started: float, error: ZrunError, sent: Sent | None = None) -> StepResult:
@@ -245,6 +243,8 @@ class Session:
             renewed=tuple(sent.renewed) if sent else (),
             problems=error.problems,
             exit_code=error.exit_code if told else errors.FAILED,
+            collection=self.shared.file,
+            row=self.row,
         )
 
     def _one(
@@ -286,6 +286,8 @@ class Session:
             renewed=tuple(sent.renewed),
             exit_code=code,
             saved=str(call.save) if call.save else None,
+            collection=self.shared.file,
+            row=self.row,
         )
 
     def _replaces(self, request: RequestSpec) -> bool:
@@ -309,17 +311,14 @@ class Session:
             if auth:
                 auth.prepare()
             call = render.call(request, scope)
-            if journal is not None:
-                call = replace(call, journal=journal)
-            if self.row is not None:
-                call = replace(call, jar=self.row)
+            # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
+            read = frozenset(s for name in self.shared.looked_into[request.id] for s in scope.secrets_of(name))
+            if journal is not None or self.row is not None or not read <= call.secrets:
+                call = replace(call, journal=journal, jar=self.row or 0, secrets=call.secrets | read)
             if self._replaces(request):
                 from runner import replacing  # late: of requests for tokens and other secrets
 
                 call = replacing.before(request, call, self.plan.environment, self.ports.allow, self.ports.endpoints)
-            # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
-            read = frozenset(s for name in self.shared.looked_into[request.id] for s in scope.secrets_of(name))
-            call = replace(call, secrets=call.secrets | read)
             return attempts.send(call, request.retry, sent, reason, self.ports, auth)
 
         response = once("")

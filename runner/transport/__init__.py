@@ -163,7 +163,7 @@ class Transport:
                 call.url,
                 headers=[(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in headers],
                 content=content,
-                extensions={"timeout": httpx.Timeout(call.timeout).as_dict()},
+                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), call.timeout)},
             )
             if call.cookies:
                 self._add_cookies(request, self._jars.get(call.jar))
@@ -253,7 +253,11 @@ class Transport:
         for chunk in chunks:
             file.write(chunk)
             size += len(chunk)
-            if packed and before + size > _TRAP_SIZE and before + size > _TRAP_RATIO * max(answer.num_bytes_downloaded, 1):
+            if (
+                packed
+                and before + size > _TRAP_SIZE
+                and before + size > _TRAP_RATIO * max(answer.num_bytes_downloaded, 1)
+            ):
                 raise httpx.DecodingError("it unpacks to more than 200 times its size")
             if label and self._progress is not None:
                 self._progress(label, size, total)
