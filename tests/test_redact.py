@@ -193,3 +193,20 @@ def test_hostile_text_is_looked_at_in_bounded_time(text: str) -> None:
     start = time.monotonic()
     redactor("a" * 30, SECRET, "%25%25%25%25", "\\\\\\\\\\\\\\").text(text)
     assert time.monotonic() - start < 20
+
+
+def test_what_a_request_carries_is_found_when_it_comes_back_encoded_once_more() -> None:
+    """As `render` writes it into a form or a query, and a server gives it back in Base64 or hexadecimal."""
+    from runner import render
+    from runner.redact import spellings
+
+    assert set(render._QUERY_SAFE) == {*spellings.QUERY_SAFE, *"-._~"}
+    for secret in ("a*secret of/many:signs!", "*" * 20, "plain-secret", "(é*ü)$ 'x', @y?", "~tilde~ and blank"):
+        redactor = Redactor()
+        redactor.add(Secret(secret, "s"))
+        form = f"a=1&s={render._form_encoded(secret)}&z=2".encode()
+        query = f"/path?a=1&s={quote(secret, safe=render._QUERY_SAFE)}&z=2".encode()
+        texts = [form.hex(), form.hex().upper()]
+        texts += [base64.b64encode(lead + sent).decode() for sent in (form, query) for lead in (b"", b"x", b"xy")]
+        for text in texts:
+            assert "<<s>>" in redactor.text(f"body: {text} ;"), (secret, text)

@@ -63,6 +63,21 @@ def _quoted_form(text: str) -> bytes:
     return _quoted(text).replace(b"%20", b"+")
 
 
+# What stays as it is in a query as `render` writes one, beside the unreserved (RFC 3986, 3.4); in a form `*` does (WHATWG URL).
+QUERY_SAFE = "!$'()*,:@/?"
+
+
+def _sent_form(text: str) -> bytes:
+    return _quoted_form(text).replace(b"%2A", b"*")
+
+
+def _sent_query(text: str) -> bytes:
+    quoted = _quoted(text)
+    for character in QUERY_SAFE:
+        quoted = quoted.replace(b"%%%02X" % ord(character), character.encode())
+    return quoted
+
+
 def _json_ascii(text: str) -> bytes:
     return encode_basestring_ascii(text)[1:-1].encode()
 
@@ -78,7 +93,16 @@ def _html(text: str) -> bytes:
 
 
 # Each works character by character, so that the beginning of a text gives the beginning of its form.
-FORMS: tuple[Callable[[str], bytes], ...] = (_quoted, _quoted_path, _quoted_form, _json_ascii, _json_utf8, _html)
+FORMS: tuple[Callable[[str], bytes], ...] = (
+    _quoted,
+    _quoted_path,
+    _quoted_form,
+    _sent_form,
+    _sent_query,
+    _json_ascii,
+    _json_utf8,
+    _html,
+)
 
 
 def heads(head: str) -> dict[bytes, list[int]]:
@@ -127,14 +151,14 @@ _ZEROS = (b"", b"\0", b"\0\0")
 _SHARED = (0, 2, 3)
 BASE64_CARRIERS = ("0", "1", "2")
 _LEADS = {carrier: int(carrier) for carrier in BASE64_CARRIERS}
-# The numbers of the forms in which a text is in a body: itself, and JSON's.
-OF_BODIES = frozenset((-1, FORMS.index(_json_ascii), FORMS.index(_json_utf8)))
+# The numbers of the forms in which a text is in a body: itself, JSON's, a form's.
+OF_BODIES = frozenset((-1, *map(FORMS.index, (_json_ascii, _json_utf8, _quoted_form, _sent_form))))
 
 
 def beginnings(head: bytes, made: list[int], length: int) -> list[tuple[str, bytes]]:
     """The first `length` bytes, at most, of each carried spelling of a form, by its beginning; with the carrier."""
     found = [(carrier, carried(head, carrier).text[:length]) for carrier in BASE64_CARRIERS]
-    if not OF_BODIES.isdisjoint(made):  # hexadecimal is made of bodies as they are: raw, or JSON
+    if not OF_BODIES.isdisjoint(made):  # hexadecimal is made of bodies as they are: raw, JSON, a form
         digits = head.hex()[:length]
         found += [("hex", digits.encode()), ("HEX", digits.upper().encode())]
     return found
