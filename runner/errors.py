@@ -14,6 +14,7 @@ A problem describes shapes, never values: the value may be a secret.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,22 @@ CREDENTIALS = 4
 POLICY = 5
 INTERNAL = 70
 INTERRUPTED = 130
+
+OUT_OF_FILES = "allow more open files (`ulimit -n`), or fewer requests at once (-j)"
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)), "free some space"),
+    errno.EFBIG: "allow larger files (`ulimit -f`), or free some space",
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), OUT_OF_FILES),
+    errno.EROFS: "it is on a file system that is read-only: mount it to be written to, or work in another folder",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "make the folder writable"),
+    errno.ENOENT: "make the folder",
+    errno.EIO: "see what is wrong with the disk",
+}
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file that cannot be written."""
+    return _REMEDIES.get(error.errno or 0, "make the folder writable")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import TypeAlias
 
 from runner import errors
@@ -21,6 +23,8 @@ from runner.session import Session
 
 # So many sessions for each worker may be under way, or wait for an earlier one to be given out first.
 _AHEAD = 8
+# Seconds: what a run that was stopped at once grants to what still runs.
+_LAST_WAIT = 0.5
 
 
 @dataclass
@@ -70,7 +74,7 @@ class Chain:
 
 
 Job: TypeAlias = tuple[Chain, int]
-Done: TypeAlias = tuple[Chain, int, list[StepResult], BaseException | None]
+Done: TypeAlias = tuple[Chain, int, list[StepResult], Exception | None]
 
 
 class Workers:
@@ -94,13 +98,27 @@ class Workers:
         if len(self._threads) < min(self.busy, self.count):
             # Daemons: a person who interrupts twice does not wait for an answer.
             thread = Thread(target=self._work, daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._jobs.put((chain, place))
+            try:
+                thread.start()
+                self._threads.append(thread)
+            except RuntimeError:  # the system gives no more threads: those that there are do it all
+                self.count = max(len(self._threads), 1)
+        if self._threads:
+            self._jobs.put((chain, place))
+        else:
+            self._take(chain, place)
 
     def wait(self) -> Done:
         """What is done next. A signal's handler runs meanwhile."""
-        found = self.done.get()
+        return self._ended(self.done.get())
+
+    def ended(self) -> Iterator[Done]:
+        """What is done by now."""
+        with suppress(Empty):
+            while True:
+                yield self._ended(self.done.get_nowait())
+
+    def _ended(self, found: Done) -> Done:
         self.busy -= 1
         found[0].running -= 1
         return found
@@ -109,58 +127,82 @@ class Workers:
         for _ in self._threads:
             self._jobs.put(None)
 
+    def join(self, seconds: float) -> None:
+        """Wait for what is under way, at most so long."""
+        end = monotonic() + seconds
+        with suppress(Empty):
+            while self.busy and (left := end - monotonic()) > 0:
+                self._ended(self.done.get(timeout=left))
+
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            chain, place = job
-            results: list[StepResult] = []
-            error: BaseException | None = None
-            try:
-                results.extend(chain.session.step(chain.session.plan.steps[place]))
-            except BaseException as caught:  # raised again where the results are waited for
-                error = caught
-            self.done.put((chain, place, results, error))
+            self._take(*job)
+
+    def _take(self, chain: Chain, place: int) -> None:
+        results: list[StepResult] = []
+        error: Exception | None = None
+        try:
+            results.extend(chain.session.step(chain.session.plan.steps[place]))
+        except Exception as caught:  # raised again when what runs beside it has ended
+            error = caught
+        self.done.put((chain, place, results, error))
 
 
-def run(chains: Iterator[Chain], workers: int, stop: Callable[[], bool]) -> Iterator[StepResult]:
-    """Run them all, `workers` requests at once. `chains` is asked for the next one when there is room for it.
+class Run:
+    """Runs all `chains`, `workers` requests at once; asks for the next chain when there is room for it.
 
     `stop` is asked before each step begins: what runs then ends, and its
     results are the last. After a failure with --fail-fast nothing begins; what is left of the chains under way is skipped.
     """
-    crew = Workers(workers)
-    try:
-        yield from _Run(chains, crew, stop).results()
-    finally:
-        crew.close()
 
-
-class _Run:
-    def __init__(self, chains: Iterator[Chain], crew: Workers, stop: Callable[[], bool]) -> None:
+    def __init__(self, chains: Iterator[Chain], workers: int, stop: Callable[[], bool]) -> None:
         self._chains = chains
-        self._crew = crew
+        self._crew = Workers(workers)
         self._stop = stop
         self._under_way: deque[Chain] = deque()
         self._more = True
         self._failed: str | None = None
+        self._error: Exception | None = None
 
     def results(self) -> Iterator[StepResult]:
-        while True:
-            while self._crew.free and self._failed is None and not self._stop() and self._begin():
-                pass
-            yield from self._given_out()
-            if not self._crew.busy:
-                if self._stop() or self._failed is not None or not self._under_way:
+        """Each step as its turn comes. An error that is no result is raised when what runs has ended, and was given out."""
+        try:
+            while True:
+                while self._crew.free and self._goes_on() and self._begin():
+                    pass
+                yield from self._given_out()
+                if self._crew.busy:
+                    self._end(*self._crew.wait())
+                elif not self._goes_on() or not self._under_way:
                     break
-                continue
-            chain, place, results, error = self._crew.wait()
-            if error is not None:
-                raise error
-            chain.end(place, results)
-            chain.session.end(place)
-            failed = next((r.id for r in results if r.status == "failed"), None)
-            if failed is not None and chain.session.fail_fast:
-                self._failed = self._failed or failed
+            yield from self._left_over()
+        finally:
+            self._crew.close()
+        if self._error is not None:
+            raise self._error
+
+    def rest(self) -> Iterator[StepResult]:
+        """What has ended and was not given out, when `results` was interrupted."""
+        for done in self._crew.ended():
+            self._end(*done)
         yield from self._left_over()
+
+    def wait(self) -> None:
+        """Wait for what still runs, but not for long: its connections have been closed."""
+        self._crew.join(_LAST_WAIT)
+
+    def _goes_on(self) -> bool:
+        return self._failed is None and self._error is None and not self._stop()
+
+    def _end(self, chain: Chain, place: int, results: list[StepResult], error: Exception | None) -> None:
+        if error is not None:
+            self._error = self._error or error
+            chain.cut = True
+        chain.end(place, results)
+        chain.session.end(place)
+        failed = next((r.id for r in results if r.status == "failed"), None)
+        if failed is not None and chain.session.fail_fast:
+            self._failed = self._failed or failed
 
     def _begin(self) -> bool:
         """Begin one step, the earliest that may; whether there was one."""

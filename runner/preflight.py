@@ -160,7 +160,7 @@ def _missing_tls(environment: Environment) -> Iterator[Problem]:
 def _shown(path: Path) -> str:
     try:
         return str(path.resolve().relative_to(Path.cwd())) or "."
-    except ValueError:
+    except (ValueError, OSError):
         return str(path)
 
 

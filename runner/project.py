@@ -35,7 +35,9 @@ def root_of(file: Path) -> Path:
     folder = Path(os.path.realpath(file)).parent
     for above in (folder, *folder.parents):
         if above.name in (COLLECTIONS, ENVIRONMENTS):
-            wide = above.parent == above.parent.parent or above.parent == Path(os.path.realpath(Path.home()))
+            # Not Path.home, which raises where nobody has a home: in a container, a user by number alone.
+            home = Path(os.path.realpath(os.path.expanduser("~")))  # noqa: PTH111
+            wide = above.parent in (above.parent.parent, home)
             return above if wide else above.parent
     return folder
 
@@ -186,5 +188,5 @@ def _replacing(path: Path, partial_name: str) -> Iterator[BinaryIO]:
 def _shown(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # OSError: the working directory is gone
         return str(path)

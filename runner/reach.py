@@ -167,7 +167,7 @@ def _files(request: RequestSpec, call: Call | None) -> tuple[tuple[str, ...], tu
 def _shown(path: Path) -> str:
     try:
         return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):
         return str(path)
 
 

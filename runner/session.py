@@ -197,8 +197,15 @@ class Session:
         if not items:
             yield self._not_sent(request, "skipped", "its `for-each` is empty")
         for item in items:
+            if self.stop():
+                error = Cancelled(Problem("interrupted before this item was sent", request.location, "run it again"))
+                yield replace(self._failed(request, self.ports.now(), error), item=self._shown(item))
+                return
             result = self._one(request, scope.with_item(request.for_each.name, item))
-            yield replace(result, item=self.ports.redactor.excerpt(as_text(item), 80))
+            yield replace(result, item=self._shown(item))
+
+    def _shown(self, item: Value) -> str:
+        return self.ports.redactor.excerpt(as_text(item), 80)
 
     def _blocker(self, request: RequestSpec) -> str | None:
         """What keeps `request` from running: a failed or blocked request that it depends on."""

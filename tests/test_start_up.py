@@ -82,7 +82,12 @@ def test_help_loads_no_command(tmp_path: Path) -> None:
     assert status == 0
     assert not heavy(modules)
     assert not {"httpx", "yaml", "argparse", "json.decoder"} & modules - {"json.decoder"}
-    assert {m for m in modules if m.startswith("runner")} == {"runner", "runner.cli", "runner.errors"}
+    assert {m for m in modules if m.startswith("runner")} == {
+        "runner",
+        "runner.cli",
+        "runner.cli.outlet",
+        "runner.errors",
+    }
 
 
 def test_a_run_of_names_alone_loads_httpx_and_yaml(tmp_path: Path, server: Server) -> None:

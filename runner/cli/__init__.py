@@ -9,10 +9,12 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from runner import errors
-from runner.errors import Cancelled, ZrunError
+from runner.cli import outlet
+from runner.errors import ZrunError
 
 # name -> (module, what it does); each module has `main(arguments: list[str]) -> int`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -45,7 +47,8 @@ commands:
 `zrun COMMAND --help` tells more of each. `zrun --version` prints the version.
 
 exit status: 0 all passed, 1 an expectation failed, 2 files or arguments (nothing was sent), 3 network, TLS or timeout,
-4 credentials refused, 5 a secret would have gone, or went, where it may not, 70 a bug in zrun, 130 interrupted
+4 credentials refused, 5 a secret would have gone, or went, where it may not, 70 a bug in zrun, 130 interrupted,
+141 who read the output has gone before the end
 """
 
 
@@ -54,23 +57,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     # What is loaded now stays: looking for garbage among it costs a twentieth of a start.
     gc.set_threshold(50_000)
+    outlet.fill()
+    try:
+        status = _told(given)
+        unwritten = outlet.flush()
+        return status if unwritten is None else _unheard(unwritten, status)
+    except KeyboardInterrupt:  # while the end was being told
+        return errors.INTERRUPTED
+
+
+def _told(given: list[str]) -> int:
+    """Run the command, and tell what ends it; where nobody reads standard error any more, the status alone tells."""
     try:
         return _dispatch(given)
-    except Cancelled as error:
-        _tell(error)
-        return errors.INTERRUPTED
     except ZrunError as error:
-        _tell(error)
+        with suppress(OSError):
+            _tell(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("zrun: interrupted", file=sys.stderr)
+        with suppress(OSError):
+            print("zrun: interrupted", file=sys.stderr)
         return errors.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (`zrun ... | head`): nothing is left to be said, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return errors.PASSED
+    except MemoryError:
+        with suppress(OSError):
+            print("zrun: there is not enough memory; fewer requests at once (-j) need less", file=sys.stderr)
+        return errors.INTERNAL
     except Exception as error:
-        return _own_bug(error)
+        if isinstance(error, OSError) and outlet.is_of_output(error):
+            outlet.silence(sys.stdout)
+            return _unheard(error, errors.PASSED)
+        with suppress(OSError):
+            return _own_bug(error)
+        return errors.INTERNAL
+
+
+def _unheard(error: OSError, status: int) -> int:
+    """Standard output could not be written: the exit status, where the command's own is `status`."""
+    if outlet.gone(error):
+        return status or outlet.READER_GONE
+    from runner.cli import screen  # late: most can
+
+    with suppress(OSError):
+        screen.tell([outlet.unwritten(error)])
+    return status or errors.BAD_INPUT
 
 
 def _dispatch(given: list[str]) -> int:

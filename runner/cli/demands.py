@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
+from contextlib import suppress
 
 from runner.cli.stopping import Stop
 from runner.environment import Environment
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # Requests at once: more of them than this from one machine measure the machine.
 MOST_JOBS = 256
+# Open files: of the run itself, and of each request under way, at most.
+_OWN_FILES, _FILES_EACH = 16, 3
 
 
 class Demands:
@@ -55,7 +58,26 @@ class Demands:
 
     def workers(self) -> int:
         """Requests at once; `auto`: four for each processor, which wait for the network most of the time."""
-        return self.jobs or min(4 * (os.cpu_count() or 1), 16)
+        wanted = self.jobs or min(4 * (os.cpu_count() or 1), 16)
+        return wanted if wanted == 1 else min(wanted, _room())
+
+
+def _room() -> int:
+    """For how many requests at once this process may open files: each has a connection, and may read and write a file."""
+    try:
+        import resource  # late: of runs with -j, on POSIX
+    except ImportError:
+        return MOST_JOBS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OWN_FILES + _FILES_EACH * MOST_JOBS
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return MOST_JOBS
+    if hard == resource.RLIM_INFINITY or hard > soft:
+        raised = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
+    return max(1, (soft - _OWN_FILES) // _FILES_EACH)
 
 
 def _count(option: str, written: str, most: int = 10**9) -> int:

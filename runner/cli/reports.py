@@ -87,4 +87,4 @@ class Reports:
         if self._problems:
             screen.tell(self._problems)
         # A signal's status (128 and its number) says more than any other.
-        return code if code > errors.INTERRUPTED else deepest({code, filed.told(self._problems)})
+        return code if code > errors.INTERNAL else deepest({code, filed.told(self._problems)})

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +16,18 @@ from runner import errors, preflight
 from runner.cli import authentication, data, options, screen, sending
 from runner.cli.assemble import Assembly, all_begun, given
 from runner.cli.demands import Demands
+from runner.cli.outlet import gone, outlet, unwritten
 from runner.cli.parts import Part, checkpoint, left, listed, noting, total
 from runner.cli.parts import of as parts_of
 from runner.cli.running import Ready, Run
 from runner.cli.stopping import Stop, listening
-from runner.errors import InputError, PolicyError, Problem, ZrunError
+from runner.errors import Cancelled, InputError, PolicyError, Problem, ZrunError
 from runner.leaks import Guard
 from runner.plan import Plan, Step
 from runner.project import root_of
 from runner.reporters import Begun, Reporter
 from runner.reporters.text import Text
-from runner.results import Ran, RunResult, Status, StepResult, Tally
+from runner.results import Ran, RunResult, Status, StepResult, Tally, deepest
 from runner.scope import Captured
 from runner.session import Ports
 
@@ -96,17 +97,28 @@ def main(arguments: list[str]) -> int:
     """Run the command. Returns the exit status."""
     chosen = parser().read(arguments)
     if not chosen.watch:
-        return _once(chosen)
+        return _stoppable(chosen)
     from runner.cli import watch  # late: most runs are run once
 
     if chosen.data == "-" or chosen.resume:
         given_too = "--data -" if chosen.data == "-" else "--resume"
         raise InputError(Problem(f"--watch runs again, which {given_too} cannot", None, "leave one of them out"))
-    return watch.again(options.collection_paths(chosen.collections), lambda read: _once(chosen, read))
+    return watch.again(options.collection_paths(chosen.collections), lambda read: _stoppable(chosen, read))
 
 
-def _once(chosen: Namespace, read: set[Path] | None = None) -> int:
-    """One run. `read` takes the files that it reads."""
+def _stoppable(chosen: Namespace, read: set[Path] | None = None) -> int:
+    """One run, which a signal may end at any moment. `read` takes the files that it reads."""
+    with listening() as stop:
+        try:
+            return _once(chosen, stop, read)
+        except Cancelled as error:
+            screen.tell(error.problems, color=chosen.color, redact=error.redact)
+        except KeyboardInterrupt:
+            screen.say("interrupted")
+        return stop.status(errors.INTERRUPTED)
+
+
+def _once(chosen: Namespace, stop: Stop, read: set[Path] | None) -> int:
     demands = Demands(chosen)
     with all_begun(options.collection_paths(chosen.collections), given(chosen)) as assemblies:
         parts = parts_of(assemblies, chosen, demands)
@@ -134,7 +146,7 @@ def _once(chosen: Namespace, read: set[Path] | None = None) -> int:
         for other in assemblies[1:]:
             if first.running:
                 other.use(first.running)
-        return _report(chosen, parts, demands, reports)
+        return _report(chosen, parts, demands, reports, stop)
 
 
 def _prompts(chosen: Namespace, parts: Sequence[Part]) -> list[SecretSpec]:
@@ -201,7 +213,7 @@ def _inputs(chosen: Namespace, parts: Sequence[Part]) -> Iterator[Path]:
             yield from (request.folder / name for name in names if isinstance(name, str))
 
 
-def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports: Reports | None) -> int:
+def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports: Reports | None, stop: Stop) -> int:
     """Run, telling the reporter of each step as its turn comes."""
     assembly = parts[0].assembly
     started, clock = assembly.now(), time.perf_counter()
@@ -211,8 +223,7 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports:
     environment = assembly.environment
     named = (environment.name or environment.id) if environment else None
     with ExitStack() as stack:
-        stop = stack.enter_context(listening())
-        out = guard.watch(sys.stdout, "standard output")
+        out = guard.watch(outlet(sys.stdout, stop.lost), "standard output")
         reporter = stack.enter_context(_reporter(chosen, assembly, reports.lines(guard, out) if reports else out))
         if reports:
             reporter = stack.enter_context(reports.around(reporter, out, guard, ran, named, started))
@@ -220,7 +231,10 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports:
         checkpoints = [checkpoint(chosen, part, stack) for part in parts]
         earlier = sum(len(found.finished) for found in checkpoints if found)
         tell = _Telling(reporter, total(parts, checkpoints))
-        ready = [
+        ready: list[Ready] = []
+        run = Run(ready, stop, chosen.fail_fast, demands.workers())
+        stack.callback(run.wait)  # when the connections of what still runs have been closed
+        ready += [
             Ready(
                 part.plan,
                 part.assembly.scope,
@@ -230,17 +244,24 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports:
             )
             for part, found in zip(parts, checkpoints, strict=True)
         ]
-        run = Run(ready, stop, chosen.fail_fast, demands.workers())
         past = _Past(parts)
         if any(found.failed for found in checkpoints if found):
             tally.codes.add(errors.FAILED)
-        try:
-            for result in run.results():
+
+        def tell_of(results: Iterable[StepResult]) -> None:
+            for result in results:
                 tally.add(result)
                 past.add(result)
                 reporter.finished(result)
+
+        stop.begin()
+        try:
+            tell_of(run.results())
         except KeyboardInterrupt:
             stop.signal = stop.signal or 2  # SIGINT: where its handler is not ours
+            tell_of(run.rest())
+        finally:
+            stop.end()
         whole = RunResult(
             collections=ran,
             environment=named,
@@ -254,15 +275,16 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports:
         )
         reporter.ended(whole)
         past.keep()
-        if not (stop() or run.problems or (chosen.fail_fast and whole.exit_code)):
+        if not (whole.interrupted or run.problems or (chosen.fail_fast and whole.exit_code)):
             for found in checkpoints:
                 if found is not None:
                     found.complete()
-    if assembly.redactor.warnings or run.problems:
-        told = [*run.problems, *assembly.redactor.warnings]
+    unheard = [unwritten(stop.unheard)] if stop.unheard and not gone(stop.unheard) else []
+    if assembly.redactor.warnings or run.problems or unheard:
+        told = [*run.problems, *unheard, *assembly.redactor.warnings]
         screen.tell(told, color=chosen.color, redact=assembly.redactor.text)
     guard.close()
-    status = 128 + stop.signal if stop.signal else whole.exit_code
+    status = deepest({*tally.codes, errors.BAD_INPUT}) if unheard else stop.status(whole.exit_code)
     return reports.status(status) if reports else status
 
 

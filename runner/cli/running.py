@@ -14,6 +14,7 @@ from runner.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runner import parallel
     from runner.parallel import Chain
 
 
@@ -65,13 +66,16 @@ class Run:
         self.workers = workers
         self.problems: list[Problem] = []
         self.turns = 0
+        self._at_once: parallel.Run | None = None
+        self._unnoted = False
 
     def results(self) -> Iterator[StepResult]:
         """Each step as its turn comes, in the order of collections, rows and requests."""
         if self.workers > 1:
             from runner import parallel  # late: of runs with -j
 
-            yield from parallel.run(self._chains(), self.workers, self.stop)
+            self._at_once = parallel.Run(self._chains(), self.workers, self._over)
+            yield from self._at_once.results()
             return
         for session, done in self._sessions():
             failed = False
@@ -80,8 +84,21 @@ class Run:
                 yield result
             if session.whole:
                 done(not failed)
-            if self.stop() or (failed and self.fail_fast):
+            if self._over() or (failed and self.fail_fast):
                 return
+
+    def rest(self) -> Iterator[StepResult]:
+        """After a KeyboardInterrupt: what of `results` had ended, and waited for its turn."""
+        return self._at_once.rest() if self._at_once else iter(())
+
+    def wait(self) -> None:
+        """Give what still runs, of a run that was stopped at once, the time to leave nothing half written."""
+        if self._at_once:
+            self._at_once.wait()
+
+    def _over(self) -> bool:
+        """Whether nothing more is to begin: a person stops it, or which rows are done can no longer be noted."""
+        return self.stop() or self._unnoted
 
     def _chains(self) -> Iterator[Chain]:
         from runner import order  # late: of runs with -j
@@ -115,6 +132,10 @@ class Run:
     def _turn_done(self, ready: Ready, turn: Turn) -> Callable[[bool], None]:
         def done(passed: bool) -> None:
             self.turns += 1
-            ready.finished(turn, passed)
+            try:
+                ready.finished(turn, passed)
+            except InputError as error:
+                self._unnoted = True
+                self.problems.extend(error.problems)
 
         return done

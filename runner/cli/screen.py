@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from runner.errors import Problem
@@ -51,9 +52,18 @@ def tell(problems: Iterable[Problem], *, color: str = "auto", redact: Redact | N
     from runner.reporters import problems as report
     from runner.reporters import unmasked
 
-    sys.stdout.flush()
     color_it = wants_color(color, sys.stderr)
-    sys.stderr.write(report.render(tuple(problems), color=color_it, width=terminal_width(), redact=redact or unmasked))
+    text = report.render(tuple(problems), color=color_it, width=terminal_width(), redact=redact or unmasked)
+    with suppress(OSError):  # who read it has gone: the exit status tells
+        sys.stdout.flush()
+    with suppress(OSError):
+        sys.stderr.write(text)
+
+
+def say(text: str) -> None:
+    """A line of zrun's own to standard error, if anybody reads it."""
+    with suppress(OSError):
+        sys.stderr.write(f"zrun: {text}\n")
 
 
 def terminal_width() -> int:

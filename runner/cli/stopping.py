@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +20,43 @@ else:
 # Seconds: how soon who waits for a retry hears of it.
 _NAP = 0.1
 _SIGNALS = tuple(getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name))
+SIGPIPE = 13  # POSIX; its status also where the system has no such signal
 
 
 class Stop:
-    """Whether the run is to end. `signal` is the number of the signal that said so; None: it goes on."""
+    """Whether the run is to end. `signal` is the number of the signal that said so; None: it goes on.
+
+    Before `begin` nothing has been sent, and any signal stops at once. From `end` on reports are written: one signal more
+    does not keep them from that.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.unheard: OSError | None = None  # what keeps standard output from being written
+        self._running = False
+        self._patient = False
 
     def __call__(self) -> bool:
         return self.signal is not None
+
+    def begin(self) -> None:
+        """Requests are sent from now on."""
+        self._running = True
+
+    def end(self) -> None:
+        """No more is sent; what is known is written down."""
+        if self._running:
+            self._running, self._patient = False, True
+
+    def lost(self, error: OSError) -> None:
+        """Standard output cannot be written: nobody is there for whom to go on, unless who left said so (nohup)."""
+        self.unheard = error
+        if self.signal is None and self._running and not (error.errno == errno.EIO and _ignored("SIGHUP")):
+            self.signal = SIGPIPE
+
+    def status(self, otherwise: int) -> int:
+        """The exit status: 128 and the number of the signal; `otherwise` where there was none."""
+        return otherwise if self.signal is None else 128 + self.signal
 
     def sleep(self, seconds: float) -> None:
         """Wait. Raises Cancelled when the run is to end meanwhile: what waits has not been sent."""
@@ -43,26 +71,40 @@ class Stop:
 
     def hear(self, number: int, _: FrameType | None) -> None:
         """A signal: the first Ctrl-C asks to stop. A second one, or another signal, stops at once: KeyboardInterrupt."""
-        if self.signal is not None or number != _signal.SIGINT:
-            self.signal = number
+        first, self.signal = self.signal is None, number
+        if self._running and first and number == _signal.SIGINT:
+            _say("finishing what runs; Ctrl-C again stops at once")
+        elif self._patient:
+            self._patient = False
+            _say("writing what is known; Ctrl-C again stops at once")
+        else:
+            self.end()
             raise KeyboardInterrupt
-        self.signal = number
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, RuntimeError):  # nobody is there; or the signal came while a line was being written
         if sys.stderr is not None and sys.stderr.isatty():
-            sys.stderr.write("\nzrun: finishing what runs; Ctrl-C again stops at once\n")
+            sys.stderr.write(f"\nzrun: {text}\n")
+
+
+def _ignored(name: str) -> bool:
+    return hasattr(_signal, name) and _signal.getsignal(getattr(_signal, name)) == _signal.SIG_IGN
 
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """Hear Ctrl-C, SIGTERM and SIGHUP for as long as the run goes on; what was ignored before stays so (nohup)."""
+    """Hear Ctrl-C, SIGTERM and SIGHUP until the block ends; what was ignored before stays so (nohup)."""
     stop = Stop()
     before: dict[int, Any] = {}
     try:
         for number in _SIGNALS:
             found = _signal.getsignal(number)
             if found != _signal.SIG_IGN:
-                before[number] = _signal.signal(number, stop.hear)
+                before[number] = found
+                _signal.signal(number, stop.hear)
     except ValueError:
-        pass  # not the main thread of a program that uses zrun: its signals are its own
+        before.clear()  # not the main thread of a program that uses zrun: its signals are its own
     try:
         yield stop
     finally:

@@ -34,11 +34,13 @@ def again(collections: Iterable[Path], once: Callable[[set[Path]], int]) -> int:
     read: set[Path] = set(collections)
     while True:
         # Before the run: what is saved while it goes on is a change too.
-        before = _state(roots, read)
+        before, began = _state(roots, read), time.time_ns()
         status = _told(once, read)
         if status in _STOPPED:
             return status
-        before = {**_state((), read - before.keys()), **before}
+        # What turned out to be read may have been saved since.
+        found = _state((), read - before.keys())
+        before = {**{path: state for path, state in found.items() if state[0] < began}, **before}
         try:
             changed = _change(before, roots, read)
         except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner.errors import InputError, Problem
+from runner.errors import InputError, Problem, remedy
 from runner.files import durable, private
 from runner.files.finished import Finished
 from runner.files.locks import locked
@@ -243,13 +243,12 @@ def _attempt(path: Path, act: Callable[[], T]) -> T:
     try:
         return act()
     except OSError as error:
-        hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "make it writable"
         message = f"the checkpoint {_shown(path)} cannot be kept: {error.strerror}"
-        raise InputError(Problem(message, None, f"{hint}, or run with --no-save")) from None
+        raise InputError(Problem(message, None, f"{remedy(error)}, or run with --no-save")) from None
 
 
 def _shown(path: Path) -> str:
     try:
         return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # OSError: the working directory is gone
         return str(path)

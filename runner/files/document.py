@@ -80,7 +80,7 @@ def shown(path: Path) -> str:
     """A path for a person: relative to the working directory when it is below."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):
         return str(path)
 
 

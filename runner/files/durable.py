@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def temporary(beside: Path, content: bytes) -> Path:
-    """A new file beside `beside` that holds `content`, on disk, its owner's alone. Raises OSError, and leaves nothing then."""
+    """A new file beside `beside` that holds `content`, on disk, its owner's alone. Raises OSError.
+
+    It leaves nothing of a file that it could not finish, or was interrupted at.
+    """
     path = beside.with_name(f".{beside.name}.{os.getpid()}.{time.monotonic_ns()}")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -16,7 +19,7 @@ def temporary(beside: Path, content: bytes) -> Path:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         path.unlink(missing_ok=True)
         raise
     return path
@@ -27,7 +30,7 @@ def replace(path: Path, content: bytes) -> None:
     made = temporary(path, content)
     try:
         made.replace(path)
-    except OSError:
+    except BaseException:
         made.unlink(missing_ok=True)
         raise
     if os.name == "posix":

@@ -145,7 +145,7 @@ def _short(path: Path) -> Path:
     """Relative to the working directory where it is below: as a person would write it."""
     try:
         return path.relative_to(Path.cwd())
-    except ValueError:
+    except (ValueError, OSError):
         return path
 
 

@@ -8,6 +8,7 @@ process that died in between.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -17,7 +18,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import Any
 
-from runner.errors import InputError, Problem
+from runner.errors import InputError, Problem, remedy
 from runner.files.locks import locked
 from runner.files.state import State, file_name
 from runner.scope import Captured
@@ -71,8 +72,8 @@ class Flights:
                     if flight is not None:
                         flight.close()
         except OSError as error:
-            message = f"the private folder of tokens cannot be written: {error.strerror}"
-            raise InputError(Problem(message, None, "make .zrun/tokens writable, and free some space")) from None
+            message = f"the private folder .zrun/tokens cannot be written: {error.strerror}"
+            raise InputError(Problem(message, None, remedy(error))) from None
 
     def _path(self, provider: str, kind: str) -> Path:
         state = self._state.path
@@ -94,8 +95,19 @@ class Flight:
         return self._state.read()
 
     def keep(self, values: Mapping[str, Captured]) -> None:
-        """Keep `values`; on disk when this returns. Then the journal is of no more use. Raises InputError."""
-        self._state.save(values)
+        """Keep `values`; on disk when this returns. Then the journal is of no more use.
+
+        Raises InputError, and leaves the journal then: the tokens are in it.
+        """
+        try:
+            self._state.save(values)
+        except InputError as error:
+            if self._memory is None and not self._journal.exists():
+                raise
+            hint = f"the tokens are safe in {self._journal}: the next run keeps them when it can write; until then, leave it"
+            raise InputError(
+                [*error.problems, Problem("tokens that were given could not be kept", None, hint)]
+            ) from None
         self.drop()
         if self.failure() is not None:
             self._write(self.issued(), None)
@@ -143,20 +155,29 @@ class Flight:
         new = self._issued.with_suffix(".new")
         new.unlink(missing_ok=True)  # a link, which a project may bring, would be written through
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(json.dumps(document))
-        new.replace(self._issued)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(json.dumps(document))
+            new.replace(self._issued)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
 
     def begin(self) -> None:
         """Make an empty journal, mapped into memory: what is read into it is in the file, whatever becomes of this process.
 
-        Only the machine's own end could still lose it.
+        Only the machine's own end could still lose it. It is written in full at once: a full disk is told before the request is
+        sent, not by the death of the process (SIGBUS) when the answer comes. Raises OSError.
         """
         self.drop()
         descriptor = os.open(self._journal, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.ftruncate(descriptor, _JOURNAL)
+            if os.write(descriptor, bytes(_JOURNAL)) != _JOURNAL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._memory, self._taken = mmap(descriptor, _JOURNAL), 0
+        except OSError:
+            self._journal.unlink()
+            raise
         finally:
             os.close(descriptor)
 

@@ -45,9 +45,13 @@ def write(root: Path, environment: str | None, collection: Path, ended: Mapping[
         new = folder / f".{path.name}.{os.getpid()}"
         new.unlink(missing_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps({"zrun-history": VERSION, "collections": entries}))
-        new.replace(path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(json.dumps({"zrun-history": VERSION, "collections": entries}))
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
 
 
 def _path(root: Path, environment: str | None) -> Path:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from runner.errors import InputError, Location, Problem
+from runner.errors import InputError, Location, Problem, remedy
 from runner.files import durable, private
 from runner.files.locks import locked
 from runner.scope import Captured
@@ -179,8 +179,8 @@ class State:
         try:
             return write()
         except OSError as error:
-            hint = "free some space" if error.errno in (28, 122, 27) else "make the folder writable"
-            raise self._unusable(f"cannot be written: {error.strerror}", f"{hint}, or run with --no-save") from None
+            hint = f"{remedy(error)}, or run with --no-save"
+            raise self._unusable(f"cannot be written: {error.strerror}", hint) from None
 
     def _make_folders(self) -> None:
         try:
@@ -235,7 +235,7 @@ def file_name(environment: str) -> str:
 def _shown(path: Path) -> str:
     try:
         return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # OSError: the working directory is gone
         return str(path)
 
 

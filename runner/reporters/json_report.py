@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from runner.errors import InputError, Problem, remedy
 from runner.reporters import Begun, Redact
 from runner.reporters.documents import json_file, masked
 from runner.reporters.documents.spool import Spool
@@ -22,6 +23,7 @@ class Json:
         self._redact = redact
         self._messages = messages
         self._spool = Spool()
+        self._unspooled: OSError | None = None
 
     def started(self, begun: Begun) -> None:
         """Nothing: there is one document, at the end."""
@@ -33,10 +35,21 @@ class Json:
         """Nothing."""
 
     def finished(self, step: StepResult) -> None:
-        self._spool.add(masked.step(step, self._redact))
+        if self._unspooled is None:
+            try:
+                self._spool.add(masked.step(step, self._redact))
+            except OSError as error:  # the run goes on: what it does matters more than what is told of it
+                self._unspooled = error
 
     def ended(self, run: RunResult) -> None:
+        """Raises InputError when the steps could not be kept until now."""
         with self._spool:
-            report = Report(masked.run(run, self._redact), self._spool)
-            json_file.write(report, self._stream, messages=self._messages)
+            try:
+                if self._unspooled is not None:
+                    raise self._unspooled
+                report = Report(masked.run(run, self._redact), self._spool)
+                json_file.write(report, self._stream, messages=self._messages)
+            except OSError as error:
+                message = f"the JSON document cannot be written: {error.strerror or error}"
+                raise InputError(Problem(message, None, f"{remedy(error)}; the requests were sent")) from None
         self._stream.flush()

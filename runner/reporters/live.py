@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from threading import Lock, Timer, current_thread
 from typing import TYPE_CHECKING, TextIO
 
@@ -87,7 +88,8 @@ class Live:
         if self._timer is None:
             self._timer = Timer(self._patience, self._draw)
             self._timer.daemon = True
-            self._timer.start()
+            with suppress(RuntimeError):  # the system gives no more threads: then nothing is drawn
+                self._timer.start()
 
     def _draw(self) -> None:
         """Begin to draw; rich asks for the line ten times a second from then on. Runs in the timer's thread."""
@@ -117,7 +119,8 @@ class Live:
                 redirect_stderr=False,
                 get_renderable=line,
             )
-            self._drawing.start()
+            with suppress(OSError, RuntimeError):  # the terminal was closed; no more threads
+                self._drawing.start()
 
     def _line(self) -> str:
         """How far the run is, and what runs. What may be long comes last: the line is cut at its end."""
@@ -146,6 +149,7 @@ class Live:
                 self._timer.cancel()
                 self._timer = None
             if self._drawing is not None:
-                self._drawing.stop()
+                with suppress(OSError):  # the terminal was closed
+                    self._drawing.stop()
                 self._drawing = None
             self._bytes = ""

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 from runner import __version__, redirects
 from runner.bodies import Multipart, boundary_of, opened
 from runner.environment import Tls
-from runner.errors import InputError, NetworkError, Problem
+from runner.errors import InputError, NetworkError, Problem, remedy
 from runner.exchange import IN_MEMORY, Call, Headers, Hop, PeerCertificate, Response
 from runner.origins import PORTS, host_of, split
 from runner.project import replacing
@@ -32,6 +32,8 @@ from runner.transport.failures import errors_of
 from runner.transport.library import httpx
 
 CHUNK = 1 << 16
+# Seconds: how long `close` waits for threads whose connections it has ended.
+_LAST_WAIT = 0.5
 # More than so many data rows are never under way at once.
 _MOST_JARS = 4096
 # A body that unpacks to more than this many bytes, and this many times its size, is a trap (DEFLATE reaches 1032).
@@ -62,6 +64,7 @@ class Transport:
         self._progress = progress
         self._spool: Path | None = None
         self._clock = Clock()
+        self._sending: set[int] = set()  # threads
         self._trusts = trusts
         self._jars: dict[int, httpx.Cookies] = {}
         self._clients = Clients(tls, proxy, http2, trust_env, self._clock)
@@ -73,7 +76,15 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close connections, and take away bodies that were put to files for the time of the run."""
+        """Close connections, and take away bodies that were put to files for the time of the run.
+
+        What other threads still send (of a run that was stopped at once) ends, and leaves no half of a file.
+        """
+        if self._sending:
+            self._clients.cut()
+            end = time.monotonic() + _LAST_WAIT
+            while self._sending and time.monotonic() < end:
+                time.sleep(0.005)
         self._clients.close()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
@@ -90,6 +101,7 @@ class Transport:
         streams = call.save is not None or not isinstance(call.content, (bytes, type(None)))
         self._clock.deadline = None if streams else time.monotonic() + call.timeout
         self._clock.journal = call.journal
+        self._sending.add(threading.get_ident())
         try:
             while True:
                 found = self._exchange(call, hops, started)
@@ -98,6 +110,7 @@ class Transport:
                 call = found
         finally:
             self._clock.deadline = self._clock.journal = None
+            self._sending.discard(threading.get_ident())
 
     def proxy_for(self, url: str) -> tuple[str, Headers] | None:
         """The proxy by which `url` is reached, without user and password, and the header fields for it; None: directly."""
@@ -230,10 +243,11 @@ class Transport:
     ) -> tuple[Path, int]:
         import tempfile  # late: of large bodies alone
 
-        if self._spool is None:
-            self._spool = Path(tempfile.mkdtemp(prefix="zrun-"))
-        path = self._spool / f"{time.monotonic_ns()}-{threading.get_ident()}"
-        with _disk_errors(call), path.open("wb") as file:
+        with _disk_errors(call, "a temporary file"):
+            if self._spool is None:
+                self._spool = Path(tempfile.mkdtemp(prefix="zrun-"))
+            path = self._spool / f"{time.monotonic_ns()}-{threading.get_ident()}"
+        with _disk_errors(call, str(path)), path.open("wb") as file:
             for chunk in begun:
                 file.write(chunk)
             return path, sum(map(len, begun)) + self._copy(answer, rest, file, sum(map(len, begun)), "")
@@ -241,7 +255,7 @@ class Transport:
     def _save(self, answer: httpx.Response, target: Path, call: Call) -> int:
         """Write the body to `target`: to a neighbour first, so that a broken transfer leaves nothing half."""
         new = replacing(target) if call.project is None else call.project.replacing(target, call.location)
-        with _disk_errors(call), new as file:
+        with _disk_errors(call, str(target)), new as file:
             return self._copy(answer, answer.iter_bytes(CHUNK), file, 0, target.name)
 
     def _copy(self, answer: httpx.Response, chunks: Iterator[bytes], file: BinaryIO, before: int, label: str) -> int:
@@ -293,9 +307,9 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def _disk_errors(call: Call) -> Iterator[None]:
+def _disk_errors(call: Call, where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "free some space, or make the folder writable"
-        raise InputError(Problem(f"the body cannot be written: {error.strerror}", call.location, hint)) from None
+        message = f"the body cannot be written to {where}: {error.strerror or error}"
+        raise InputError(Problem(message, call.location, remedy(error))) from None

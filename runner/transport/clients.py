@@ -8,7 +8,7 @@ from runner.environment import Tls
 from runner.errors import InputError, Problem
 from runner.exchange import Call, Headers
 from runner.origins import is_loopback
-from runner.transport.deadline import Clock, TimedBackend
+from runner.transport.deadline import Clock, Opened, TimedBackend
 from runner.transport.library import httpx
 from runner.transport.tls import context_for
 
@@ -19,6 +19,7 @@ class Clients:
     """Opens what is asked for, once; `close` closes all. Raises InputError for settings that cannot be used."""
 
     def __init__(self, tls: Tls, proxy: str | None, http2: bool | None, trust_env: bool, clock: Clock) -> None:
+        self._connections: Opened = {}
         self._context, self._proxy, self._trust_env, self._clock = context_for(tls), proxy, trust_env, clock
         self.shared = self._opened(_has_http2() if http2 is None else http2, _MANY)
         self._apart: dict[str, Client] = {}
@@ -48,6 +49,11 @@ class Clients:
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in fields
         )
 
+    def cut(self) -> None:
+        """End every connection, under whoever uses it."""
+        for stream in list(self._connections.values()):
+            stream.cut()
+
     def close(self) -> None:
         for client in (self.shared, *self._apart.values()):
             client.close()
@@ -70,7 +76,7 @@ class Clients:
         for transport in {client._transport, *client._mounts.values()}:
             pool = getattr(transport, "_pool", None)
             if pool is not None:
-                pool._network_backend = TimedBackend(pool._network_backend, self._clock)
+                pool._network_backend = TimedBackend(pool._network_backend, self._clock, self._connections)
         return client
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 from runner.exchange import Journal
 from runner.transport.library import SyncStream, httpcore
@@ -34,9 +36,18 @@ class Clock(threading.local):
 class _TimedStream(httpcore.NetworkStream):
     """A connection whose every read and write keeps the deadline: a server that drips cannot hold a request longer."""
 
-    def __init__(self, inner: httpcore.NetworkStream, clock: Clock) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, clock: Clock, opened: Opened) -> None:
         self._inner = inner
         self._clock = clock
+        self._opened = opened
+        opened[id(self)] = self
+
+    def cut(self) -> None:
+        """End the connection under whoever reads or writes it, in another thread: it hears of the end at once."""
+        own = self._inner.get_extra_info("socket")
+        if isinstance(own, socket.socket):
+            with suppress(OSError):
+                socket.socket.shutdown(own, socket.SHUT_RDWR)  # not TLS's own, which would wait, and disturb who reads
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = self._clock.left(timeout, httpcore.ReadTimeout)
@@ -68,22 +79,31 @@ class _TimedStream(httpcore.NetworkStream):
         self._inner.write(buffer, self._clock.left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
+        self._opened.pop(id(self), None)
         self._inner.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left = self._clock.left(timeout, httpcore.ConnectTimeout)
-        return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, left), self._clock)
+        secured = self._inner.start_tls(ssl_context, server_hostname, left)
+        self._opened.pop(id(self), None)
+        return _TimedStream(secured, self._clock, self._opened)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
+Opened: TypeAlias = dict[int, _TimedStream]
+
+
 class TimedBackend(httpcore.NetworkBackend):
-    def __init__(self, inner: httpcore.NetworkBackend, clock: Clock) -> None:
+    """Opens connections, and notes them in `opened` for as long as they are."""
+
+    def __init__(self, inner: httpcore.NetworkBackend, clock: Clock, opened: Opened) -> None:
         self._inner = inner
         self._clock = clock
+        self._opened = opened
 
     def connect_tcp(
         self,
@@ -97,4 +117,4 @@ class TimedBackend(httpcore.NetworkBackend):
         if host.rstrip(".").endswith(".localhost"):
             host = "localhost"  # this machine, whatever a name server says (RFC 6761, 6.3)
         stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
-        return _TimedStream(stream, self._clock)
+        return _TimedStream(stream, self._clock, self._opened)

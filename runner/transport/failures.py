@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.errors import NetworkError, Problem
+from runner.errors import OUT_OF_FILES, NetworkError, Problem
 from runner.exchange import Call
 from runner.transport.library import httpcore, httpx
 
@@ -71,6 +72,8 @@ def connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
         return f"the name {host.partition(':')[0]} is not found", "check its spelling, and the network"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return f"{host} refuses the connection", "is the server running, and is the port right?"
+    if any(isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE) for cause in causes):
+        return f"{host} cannot be reached: this process has too many open files", OUT_OF_FILES
     return f"{host} cannot be reached", "check the network, and whether a proxy is needed"
 
 

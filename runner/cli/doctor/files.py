@@ -72,7 +72,7 @@ def _state(state: State) -> Check:
 def _shown(path: Path) -> str:
     try:
         return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):
         return str(path)
 
 

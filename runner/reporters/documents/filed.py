@@ -162,10 +162,7 @@ class Filed:
                 with targets.opened(target, self._out) as stream:
                     self._wanted.writer(target)(Report(run, self._spool), stream)
             except OSError as error:
-                if target.path is None:
-                    failed = failed or error  # as everywhere: who reads standard output may have gone
-                else:
-                    self.problems.append(_unwritten(target, error, kept=not line_by_line))
+                self.problems.append(_unwritten(target, error, kept=not line_by_line))
             except Exception as error:  # a bug of ours in one format
                 failed = failed or error
         if failed is not None:
@@ -238,7 +235,8 @@ def _broken_off(run: Run, error: BaseException | None) -> Run:
 
 def _unwritten(target: Target, error: OSError, *, kept: bool) -> Problem:
     why = error.strerror or type(error).__name__
-    hint = "what was there before is as it was" if kept else "the lines that were written before are there"
+    before = "what was there before is as it was" if kept else "the lines that were written before are there"
+    hint = errors.remedy(error) if target.path is None else f"{errors.remedy(error)}; {before}"
     # What a CI system wanted, and nobody else, fails no run.
     return Problem(f"the report {target} could not be written: {why}", None, hint, warning=target.append)
 

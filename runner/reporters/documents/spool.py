@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import BytesIO
 from typing import IO
 
 from runner.reporters.documents import codec
@@ -32,11 +34,15 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk, which `add` has told
+                self._file.close()
 
     def add(self, step: Step) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="zrun-", suffix=".jsonl")  # noqa: SIM115  # closed at exit
+            try:
+                self._file = tempfile.TemporaryFile(prefix="zrun-", suffix=".jsonl")  # noqa: SIM115  # closed at exit
+            except OSError:  # no folder for temporary files, or no descriptor left: then in memory
+                self._file = BytesIO()
         line = codec.dumps(codec.step(step)).encode("ascii") + b"\n"
         self._file.seek(self._size)
         self._file.write(line)
