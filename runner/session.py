@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from _thread import LockType, allocate_lock
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -52,6 +52,8 @@ class Ports:
     own. `alone` keeps other processes from asking for the same tokens as a request that captures a provider's, after it took
     over what they have captured; it gives what opens the journal for the answer, or None for any other request. `endpoints`
     knows where the token endpoint of a variable's provider is. `redactor` knows every secret that was sent or captured.
+    `during` is entered while a step is taken, and within it while another request renews for it; `renews` tells whether a
+    renewal is this step's to make: in a replay it is so where it was when the run was recorded.
     """
 
     send: Callable[[Call], Response]
@@ -65,6 +67,8 @@ class Ports:
     alone: Callable[[RequestSpec], AbstractContextManager[Callable[[], Journal] | None]]
     endpoints: Endpoints
     redactor: Redactor = field(default_factory=Redactor)
+    during: Callable[[str, int | None], AbstractContextManager[None]] = lambda _id, _row: nullcontext()
+    renews: Callable[[str], bool] = lambda _id: True
 
 
 class Shared:
@@ -139,11 +143,12 @@ class Session:
 
     def step(self, step: Step) -> Iterator[StepResult]:
         """Take one step, whose turn it is. May be called from several threads, for steps that may run at once."""
-        for result in self._step(step.request):
-            self._remember(result)
-            yield result
-            if result.status == "failed" and self.fail_fast:
-                return
+        with self.ports.during(step.request.id, self.row):
+            for result in self._step(step.request):
+                self._remember(result)
+                yield result
+                if result.status == "failed" and self.fail_fast:
+                    return
 
     def _remember(self, result: StepResult) -> None:
         """Of a for-each, the worst item is what counts for those that depend on it."""
@@ -343,10 +348,11 @@ class Session:
         has been faster.
         """
         with self.shared.renewing(target.id), self.ports.alone(target) as begin:
-            if self._held(target) != before:
+            if self._held(target) != before or not self.ports.renews(target.id):
                 return True
             journal = begin() if begin else None
-            renewal = self._one(target, self.scope.at(target), renewing=True, journal=journal)
+            with self.ports.during(target.id, self.row):
+                renewal = self._one(target, self.scope.at(target), renewing=True, journal=journal)
         sent.renewed.append(renewal)
         self._remember(renewal)
         return renewal.status == "passed"

@@ -56,6 +56,7 @@ LAYERS: dict[str, int] = {
     "diagnosis": 3,
     "results": 3,
     "credentials": 3,
+    "cassettes": 3,
     "leaks": 3,
     "redirects": 3,
     "replacing": 3,

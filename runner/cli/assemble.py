@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from runner.values import Secret, Value, secrets_in, taint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runner.cli.replaying import Replayed
     from runner.files.secrets_file import GivenSecret
     from runner.files.state import State
     from runner.sandbox import Running
@@ -45,7 +46,11 @@ SANDBOX_ADDRESSES = ("accounts-domain", "api-domain")
 
 @dataclass
 class Given:
-    """What the command line says: environments, variables, clock (seconds ahead), seed, secrets, allowed folders."""
+    """What the command line says: environments, variables, clock (seconds ahead), seed, secrets, allowed folders.
+
+    `clock` is another clock than the system's, of a run that is recorded or replayed; `replayed` what stands in a replay for
+    secrets and private state.
+    """
 
     environments: Sequence[str] = ()
     variables: dict[str, Value] = field(default_factory=dict)
@@ -53,6 +58,12 @@ class Given:
     seed: str | None = None
     secrets: Sequence[GivenSecret] = ()
     allowed: tuple[Path, ...] = ()
+    clock: Callable[[], float] | None = None
+    replayed: Replayed | None = None
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock of the run."""
+        return self.clock() if self.clock else time.time() + self.ahead
 
 
 def given(chosen: Namespace) -> Given:
@@ -85,7 +96,7 @@ class Assembly:
 
     def now(self) -> float:
         """Seconds since the epoch, by the clock of the run."""
-        return time.time() + self.given.ahead
+        return self.given.now()
 
     def start_sandbox(self) -> None:
         """Start the embedded sandbox, when the environment names one: for what is sent, not for what is only looked at."""
@@ -104,9 +115,13 @@ class Assembly:
         """Take addresses and credentials of a sandbox that runs."""
         assert self.environment is not None, "an environment names it"
         self.running = running
-        self.sources.given = {"accounts-domain": running.accounts_domain, "api-domain": running.api_domain}
         self.vault.use(running)
-        addresses = [running.accounts_domain, running.api_domain, *_vouched(self.environment)]
+        self.reach({"accounts-domain": running.accounts_domain, "api-domain": running.api_domain})
+
+    def reach(self, given: Mapping[str, str]) -> None:
+        """Take these addresses of a sandbox, by the names of SANDBOX_ADDRESSES."""
+        self.sources.given = dict(given)
+        addresses = [*given.values(), *_vouched(self.environment)]
         self.policy = _policy(self.environment, self.collection, addresses, self.redactor)
 
     def beside(self, collection: Collection) -> Assembly:
@@ -174,8 +189,11 @@ def _assembled(
     if refused:
         raise InputError([*mistakes, *refused])
     redactor.add_all(secret for secret, _ in outside.values())
-    state = _state(environment) if environment else None
-    vault = Vault(environment, redactor, look_only=look_only)
+    replayed = given.replayed
+    state = None
+    if environment:
+        state = replayed.state(environment) if replayed else _state(environment)
+    vault = Vault(environment, redactor, look_only=look_only, stand_ins=replayed.secrets if replayed else None)
     sources = Sources(
         environment=environment,
         captured=state.read(look_only=look_only) if state else {},
@@ -188,7 +206,7 @@ def _assembled(
         found=vault.found,
         why=vault.why,
         whence=vault.whence,
-        now=lambda: time.time() + given.ahead,
+        now=given.now,
         seed=given.seed,
         captured_by=graph.captures_of(collection.requests),
         learned=lambda value: redactor.add_all(secrets_in(value)),

@@ -123,7 +123,7 @@ def checkpoint(chosen: Namespace, part: Part, stack: ExitStack) -> Checkpoint | 
             raise InputError(Problem("--resume, but this is no run over rows", None, hint))
         return None
     asked = [word for pair in _asked(chosen) for word in pair]
-    if chosen.no_save and not chosen.resume:
+    if (chosen.no_save or chosen.replay) and not chosen.resume:
         return None
     return stack.enter_context(data.checkpoint(part.assembly, part.turns, asked, resume=chosen.resume))
 

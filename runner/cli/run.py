@@ -14,7 +14,7 @@ from typing import TextIO
 
 from runner import errors, preflight
 from runner.cli import authentication, data, options, screen, sending
-from runner.cli.assemble import Assembly, all_begun, given
+from runner.cli.assemble import Assembly, Given, all_begun, given
 from runner.cli.demands import Demands
 from runner.cli.outlet import gone, outlet, unwritten
 from runner.cli.parts import Part, checkpoint, left, listed, noting, total
@@ -33,6 +33,7 @@ from runner.session import Ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runner.cli.films import Film
     from runner.cli.reports import Reports
     from runner.environment import SecretSpec
     from runner.pace import Pace
@@ -70,6 +71,8 @@ def parser() -> options.Parser:
         "--watch", action="store_true", help="run again whenever a file that the run reads has been saved"
     )
     data.add_options(made)
+    made.add_argument("--record", metavar="DIR", help="keep what is sent and answered, without secrets, for --replay")
+    made.add_argument("--replay", metavar="DIR", help="take the answers from a recording; send nothing, ask nobody")
     made.add_argument("--resume", action="store_true", help="go on with the interrupted run of the same rows")
     made.add_argument(
         "-j", "--jobs", metavar="N|auto", help="so many requests at once, in the order that variables demand"
@@ -120,7 +123,10 @@ def _stoppable(chosen: Namespace, read: set[Path] | None = None) -> int:
 
 def _once(chosen: Namespace, stop: Stop, read: set[Path] | None) -> int:
     demands = Demands(chosen)
-    with all_begun(options.collection_paths(chosen.collections), given(chosen)) as assemblies:
+    paths, words = options.collection_paths(chosen.collections), given(chosen)
+    with ExitStack() as stack:
+        film = _film(chosen, paths, words, stack)
+        assemblies = stack.enter_context(all_begun(paths, words))
         parts = parts_of(assemblies, chosen, demands)
         if read is not None:
             read.update(_inputs(chosen, parts), *(one.environment.paths for one in assemblies if one.environment))
@@ -138,15 +144,27 @@ def _once(chosen: Namespace, stop: Stop, read: set[Path] | None) -> int:
             return errors.PASSED
         reports = _reports(chosen, parts)
         first = assemblies[0]
+        if film:
+            film.begin(parts)
         for spec in {spec.name: spec for spec in prompts}.values():
             first.vault.ask(spec)
         if first.state and not chosen.no_save:
             first.state.probe()
-        first.start_sandbox()
+        if not chosen.replay:
+            first.start_sandbox()
         for other in assemblies[1:]:
             if first.running:
                 other.use(first.running)
-        return _report(chosen, parts, demands, reports, stop)
+        return _report(chosen, parts, demands, reports, film, stop)
+
+
+def _film(chosen: Namespace, paths: Sequence[Path], words: Given, stack: ExitStack) -> Film | None:
+    """What records the run, or answers it from a recording. Raises InputError."""
+    if not (chosen.record or chosen.replay):
+        return None
+    from runner.cli import films  # late: of these two options
+
+    return films.of(chosen, paths, words, stack)
 
 
 def _prompts(chosen: Namespace, parts: Sequence[Part]) -> list[SecretSpec]:
@@ -213,7 +231,14 @@ def _inputs(chosen: Namespace, parts: Sequence[Part]) -> Iterator[Path]:
             yield from (request.folder / name for name in names if isinstance(name, str))
 
 
-def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports: Reports | None, stop: Stop) -> int:
+def _report(
+    chosen: Namespace,
+    parts: Sequence[Part],
+    demands: Demands,
+    reports: Reports | None,
+    film: Film | None,
+    stop: Stop,
+) -> int:
     """Run, telling the reporter of each step as its turn comes."""
     assembly = parts[0].assembly
     started, clock = assembly.now(), time.perf_counter()
@@ -232,13 +257,15 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports:
         earlier = sum(len(found.finished) for found in checkpoints if found)
         tell = _Telling(reporter, total(parts, checkpoints))
         ready: list[Ready] = []
-        run = Run(ready, stop, chosen.fail_fast, demands.workers())
+        run = Run(ready, stop, chosen.fail_fast, 1 if chosen.replay else demands.workers())
         stack.callback(run.wait)  # when the connections of what still runs have been closed
         ready += [
             Ready(
                 part.plan,
                 part.assembly.scope,
-                stack.enter_context(_ports(part.assembly, tell, stop, pace, demands.timeout, save=not chosen.no_save)),
+                stack.enter_context(
+                    _ports(part.assembly, tell, stop, pace, demands.timeout, film, save=not chosen.no_save)
+                ),
                 left(part.turns, found),
                 noting(found),
             )
@@ -274,17 +301,21 @@ def _report(chosen: Namespace, parts: Sequence[Part], demands: Demands, reports:
             earlier=earlier,
         )
         reporter.ended(whole)
-        past.keep()
+        if not chosen.replay:
+            past.keep()
         if not (whole.interrupted or run.problems or (chosen.fail_fast and whole.exit_code)):
             for found in checkpoints:
                 if found is not None:
                     found.complete()
+    missing = film.end(parts, guard) if film else []
     unheard = [unwritten(stop.unheard)] if stop.unheard and not gone(stop.unheard) else []
-    if assembly.redactor.warnings or run.problems or unheard:
-        told = [*run.problems, *unheard, *assembly.redactor.warnings]
+    if assembly.redactor.warnings or run.problems or missing or unheard:
+        told = [*missing, *run.problems, *unheard, *assembly.redactor.warnings]
         screen.tell(told, color=chosen.color, redact=assembly.redactor.text)
     guard.close()
     status = deepest({*tally.codes, errors.BAD_INPUT}) if unheard else stop.status(whole.exit_code)
+    if status == errors.PASSED and any(not problem.warning for problem in missing):
+        status = errors.BAD_INPUT
     return reports.status(status) if reports else status
 
 
@@ -354,7 +385,14 @@ def _reporter(chosen: Namespace, assembly: Assembly, out: TextIO) -> Iterator[Re
 
 @contextmanager
 def _ports(
-    assembly: Assembly, tell: _Telling, stop: Stop, pace: Pace | None, timeout: float | None, *, save: bool
+    assembly: Assembly,
+    tell: _Telling,
+    stop: Stop,
+    pace: Pace | None,
+    timeout: float | None,
+    film: Film | None,
+    *,
+    save: bool,
 ) -> Iterator[Ports]:
     """The real world: the network, the clock, the private state."""
 
@@ -366,8 +404,9 @@ def _ports(
         if assembly.state and kept:
             assembly.state.save(kept)
 
-    with sending.network(assembly, tell.reporter.progress, timeout, pace) as send:
-        yield Ports(
+    network = film.network if film else sending.network
+    with network(assembly, tell.reporter.progress, timeout, pace) as send:
+        ports = Ports(
             send,
             assembly.policy.check,
             keep,
@@ -380,3 +419,4 @@ def _ports(
             authentication.endpoints(assembly),
             assembly.redactor,
         )
+        yield film.around(ports, assembly) if film else ports

@@ -40,7 +40,7 @@ def network(
             assembly.redactor.add(secret)
         with pace.turn() if pace else nullcontext():
             response = transport.send(call)
-        _learn_tokens(assembly, response)
+        learn_tokens(assembly, response)
         return response
 
     with Transport(
@@ -63,7 +63,7 @@ def proxy(assembly: Assembly) -> str | None:
     return text.reveal() if isinstance(text, Secret) else text
 
 
-def _learn_tokens(assembly: Assembly, response: Response) -> None:
+def learn_tokens(assembly: Assembly, response: Response) -> None:
     """Mask the tokens of a token endpoint's answer even where no capture takes them."""
     from runner.captures import TOKENS  # beside its one use
 

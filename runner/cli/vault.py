@@ -20,10 +20,19 @@ SANDBOX_SECRETS = ("client-id", "client-secret", "grant-token")
 class Vault:
     """Gives a secret by name; see scope.Sources.secret.
 
-    With `look_only`, for what shows or checks and sends nothing, no command runs and no keyring opens.
+    With `look_only`, for what shows or checks and sends nothing, no command runs and no keyring opens. With `stand_ins`, the
+    names of secrets that there were when a run was recorded, no source is asked at all: each has its mask for a value.
     """
 
-    def __init__(self, environment: Environment | None, redactor: Redactor, *, look_only: bool = False) -> None:
+    def __init__(
+        self,
+        environment: Environment | None,
+        redactor: Redactor,
+        *,
+        look_only: bool = False,
+        stand_ins: frozenset[str] | None = None,
+    ) -> None:
+        self._stand_ins = stand_ins
         self._environment = environment
         self._redactor = redactor
         self._look_only = look_only
@@ -53,7 +62,13 @@ class Vault:
         """The secret `name`, when a source or a person has given it already; nobody is asked."""
         return self._found.get(name)
 
+    def names(self) -> frozenset[str]:
+        """Those that a source or a person has given by now."""
+        return frozenset(self._found)
+
     def _find(self, name: str) -> Secret | None:
+        if self._stand_ins is not None:
+            return Secret(f"<<{name}>>", name) if name in self._stand_ins else None
         environment = self._environment
         if environment is None:
             return None
@@ -90,7 +105,7 @@ class Vault:
 
     def asks(self, spec: SecretSpec) -> bool:
         """Whether a person can be asked for it now."""
-        prompts = any(source.kind == "prompt" for source in spec.sources)
+        prompts = self._stand_ins is None and any(source.kind == "prompt" for source in spec.sources)
         return prompts and spec.name not in self._refused and screen.can_ask()
 
     def ask(self, spec: SecretSpec) -> None:
@@ -105,7 +120,7 @@ class Vault:
 
     def refused(self, spec: SecretSpec) -> Problem | None:
         """Why a source of the secret may not be used, when it would come from there: a mistake, whatever the default."""
-        if spec.name not in self._found and spec.name not in self._refused:
+        if self._stand_ins is None and spec.name not in self._found and spec.name not in self._refused:
             try:
                 secret_sources.find(spec, _refusal, look_only=True)
             except InputError as error:

@@ -153,6 +153,16 @@ def masked(text: str, redact: Redact, length: int) -> str:
     return _FORM_TOKEN.sub(r"\1...", _JSON_TOKEN.sub(r"\1...", shown))
 
 
+def placeholders(text: str) -> str:
+    """`text`, which has been masked, with what is a secret by its name alone replaced by that name's mask: `<<id-token>>`."""
+
+    def named(match: re.Match[str]) -> str:
+        name = match[1].strip('?&#=": \t\r\n').lower().replace("_", "-")
+        return f"{match[1]}<<{name}>>"
+
+    return _FORM_TOKEN.sub(named, _JSON_TOKEN.sub(named, text))
+
+
 def _laid_out(text: str, *, json_it: bool) -> Iterator[str]:
     """The pieces of JSON with one member on a line, its tokens exactly as they came; any other text as it is."""
     if not json_it:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runner.auth.header import Header
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
 from runner.auth.signed import joined, with_header
 from runner.exchange import Call, Response, Unreadable, header_values
+from runner.scope import Captured
 from runner.values import Secret
 
 
@@ -19,6 +22,12 @@ class Bearer:
         self._token: Secret | None = None
         self._renewed = False
         self._challenged = False
+        self._turn: Callable[[], bool] | None = None
+
+    def with_turns(self, turn: Callable[[], bool]) -> Bearer:
+        """The same, which asks for a token exactly when `turn` says so: when a run is replayed, and another asked then."""
+        self._turn = turn
+        return self
 
     def prepare(self) -> None:
         self._take(None)
@@ -44,9 +53,17 @@ class Bearer:
         return "renewed"
 
     def _take(self, refused: Secret | None) -> None:
-        value = self._keeper.access(refused=refused).value
+        value = (self._keeper.access(refused=refused) if self._turn is None else self._in_turn(self._turn())).value
         assert isinstance(value, Secret)
         self._token = value
+
+    def _in_turn(self, mine: bool) -> Captured:
+        found = self._keeper.known(self._provider.tokens.access)
+        if mine:
+            held = found.value if found is not None else None
+            return self._keeper.access(refused=held if isinstance(held, Secret) else None)
+        name = self._provider.tokens.access
+        return found or Captured(Secret(f"<<{name}>>", name), self._provider.by, self._keeper.outside.now())
 
 
 def is_dead(provider: Provider, response: Response) -> bool:
