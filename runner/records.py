@@ -21,7 +21,7 @@ def record(cls: type[T]) -> type[T]:
 
     made = False
 
-    def new(kind: type[T], *_: Any, **__: Any) -> T:
+    def new(kind: type[T], /, *_: Any, **__: Any) -> T:
         nonlocal made
         if not made:
             with _making:

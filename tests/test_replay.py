@@ -54,7 +54,9 @@ requests:
 _NO_SOCKETS = """
 import json, socket, sys
 def refuse(*_, **__): raise AssertionError("a socket was opened")
-socket.socket = socket.create_connection = socket.getaddrinfo = refuse
+class Refused(socket.socket): __init__ = refuse
+socket.socket = Refused
+socket.create_connection = socket.getaddrinfo = refuse
 from runner.cli import main
 sys.exit(main(json.loads(sys.argv[1])))
 """
@@ -173,7 +175,7 @@ oauth2: {{p: {{preset: generic, token-url: '{server.url}/token', grant: client_c
         run = ("c.yaml", "-e", "e", "--format", "json", "-j", "2")
         recorded = zrun(tmp_path, *run, "--record", "kept", S=TOKEN)
     assert recorded.status == 0, recorded.out + recorded.err
-    assert "/token" in server.paths
+    assert "/token" in server.paths()
     shutil.rmtree(tmp_path / ".zrun")
     replayed = replay(tmp_path, *run)
     assert replayed.status == 0, replayed.out + replayed.err

@@ -26,7 +26,7 @@ from runner.exchange import Part as FormPart
 from runner.files import cassettes
 from runner.leaks import Guard
 from runner.project import root_of
-from runner.redact import Redactor
+from runner.redact import Redactor, carriers
 from runner.reporters import Redact, wire
 from runner.session import Ports
 from runner.values import Secret
@@ -75,7 +75,7 @@ def on_behalf(moment: Moment, name: str) -> Iterator[None]:
 
 def asked(call: Call, redactor: Redactor) -> Asked:
     """A call as a cassette holds it: before a scheme signed it, masked."""
-    redact = redactor.text
+    redact = carriers.masking(redactor)
     bare = call.unsigned.call if call.unsigned else call
     redactor.add_all(call.secrets)
     headers = tuple(wire.fields(call.headers, redact))
@@ -113,7 +113,7 @@ def _content(content: bytes | Path, redact: Redact) -> str:
 def answer(response: Response, redactor: Redactor) -> Answer:
     """A response as a cassette holds it: what is known to be a secret, or is one by its name, as its mask."""
     learn_cookies(response, redactor)
-    redact = redactor.text
+    redact = carriers.masking(redactor)
     return Answer(
         status=response.status,
         reason=redact(response.reason),
@@ -319,7 +319,9 @@ class Recorder:
 
                 begun = dict(sorted(self._begun.get(path, {}).items(), key=lambda one: place(one[0])))
                 try:
-                    cassettes.write(target, self._headers[path](), begun, spool.entries(place), redactor.text)
+                    cassettes.write(
+                        target, self._headers[path](), begun, spool.entries(place), carriers.masking(redactor)
+                    )
                 except OSError as error:
                     message = f"{target} cannot be written: {error.strerror}"
                     problems.append(Problem(message, None, "free some space, or name another folder"))
