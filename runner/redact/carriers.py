@@ -16,7 +16,7 @@ from runner.redact import Redactor
 # A shorter run holds no secret that is long enough to be looked for.
 _RUN = re.compile(r"(?:[A-Za-z0-9+/_-]|(?<=[A-Za-z0-9+/_-])(?:\\?\r?\n|\\r\\n|\\n)(?=[A-Za-z0-9+/_-])){12,}={0,2}")
 _BREAKS = re.compile(r"\\r|\\n|[\\\r\n]")
-_HEX = re.compile(r"[0-9A-Fa-f]+\Z")
+_HEX = re.compile(r"[0-9A-Fa-f]{12,}")
 _DEPTH = 3
 
 
@@ -46,9 +46,9 @@ def _mask(run: str, redactor: Redactor, depth: int) -> str | None:
 
 def _decoded(run: str) -> Iterator[str]:
     joined = _BREAKS.sub("", run)
-    if _HEX.match(joined):
+    for match in _HEX.finditer(joined):
         for start in (0, 1):
-            piece = joined[start:]
+            piece = match[0][start:]
             yield bytes.fromhex(piece[: len(piece) // 2 * 2]).decode("utf-8", "replace")
     letters = joined.rstrip("=").replace("-", "+").replace("_", "/")
     for start in range(4):
