@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from queue import Empty, SimpleQueue
 from threading import Thread
-from time import monotonic
+from time import monotonic, process_time
 from typing import TypeAlias
 
 from runner import errors
@@ -23,6 +23,9 @@ from runner.session import Session
 
 # So many sessions for each worker may be under way, or wait for an earlier one to be given out first.
 _AHEAD = 8
+# Seconds between two looks at the load; the shares of a processor beyond which fewer at once are of use, below which more.
+_LOOK_EVERY = 0.05
+_FULL, _ROOM = 0.85, 0.6
 # Seconds: what a run that was stopped at once grants to what still runs.
 _LAST_WAIT = 0.5
 
@@ -77,24 +80,56 @@ Job: TypeAlias = tuple[Chain, int]
 Done: TypeAlias = tuple[Chain, int, list[StepResult], Exception | None]
 
 
+class Load:
+    """How many requests at once are of use, of `most`: fewer where they wait for the processor rather than for servers.
+
+    The interpreter runs one thread at a time. So where this process takes all of a processor, more requests at once only take
+    longer each, and hand over to each other besides.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.useful = most
+        self._at = monotonic()
+        self._used = process_time()
+
+    def look(self) -> None:
+        """Judge anew, when it is time, by the share of a processor that was taken since."""
+        now = monotonic()
+        if now - self._at < _LOOK_EVERY:
+            return
+        used = process_time()
+        share = (used - self._used) / (now - self._at)
+        self._at, self._used = now, used
+        if share > _FULL:
+            self.useful = max(1, self.useful // 2)
+        elif share < _ROOM:
+            self.useful = min(self.most, self.useful * 2)
+
+
 class Workers:
     """Threads that take steps, at most `count` of them, begun when there is work. They end with the process at the latest."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.busy = 0
+        self._load = Load(count)
         self.done: SimpleQueue[Done] = SimpleQueue()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[Thread] = []
 
     @property
     def free(self) -> bool:
-        return self.busy < self.count
+        self._load.look()
+        return self.busy < min(self.count, self._load.useful)
 
     def take(self, chain: Chain, place: int) -> None:
         """Have the step at `place` taken; `done` tells of it."""
         self.busy += 1
         chain.running += 1
+        if self._load.useful == 1 and self.busy == 1:
+            self._take(chain, place)  # here: to hand it over would take longer than it gains
+            return
         if len(self._threads) < min(self.busy, self.count):
             # Daemons: a person who interrupts twice does not wait for an answer.
             thread = Thread(target=self._work, daemon=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from runner.cli import main
+from runner.parallel import Load
 from tests.commands import Done, write, zrun
 from tests.servers import Server
 
@@ -225,3 +230,61 @@ def test_an_environment_bounds_what_is_sent_at_once(tmp_path: Path, server: Serv
         done = zrun(folder, "c.yaml", "-e", "e")
         assert done.status == 2
         assert "e.yaml:2:" in done.err
+
+
+class _Graph:
+    """A random collection: who captures, reads, needs, fails, changes things."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self.lines: list[str] = []
+        names: list[str] = []
+        for i in range(draw.randint(2, 9)):
+            method = draw.choice(("get", "get", "post", "put"))
+            read = draw.sample(names, min(len(names), draw.randint(0, 2)))
+            query = "&".join([str(i), *(f"<<{name} | default('none')>>" for name in read)])
+            route = "/status/404" if draw.random() < 0.15 else "/slow"
+            parts = [f'{method}: "<<url>>{route}?seconds={draw.choice((0, 0, 0.01))}&{query}"']
+            if draw.random() < 0.5:
+                name = draw.choice([*names, f"v{i}"])
+                parts.append(
+                    f"capture: {{{name}: json $.method}}" if route == "/slow" else f"capture: {{{name}: status}}"
+                )
+                names.append(name)
+            if i and draw.random() < 0.2:
+                parts.append(f"needs: [r{draw.randrange(i)}]")
+            if method != "get" and draw.random() < 0.3:
+                parts.append("independent: true")
+            if names and draw.random() < 0.2:
+                parts.append(f"when: <<{draw.choice(names)} is missing>>")
+            self.lines.append(f"r{i}: {{{', '.join(parts)}}}")
+
+
+def test_two_hundred_random_graphs_have_the_same_outcome_whatever_runs_at_once(tmp_path: Path, server: Server) -> None:
+    draw = random.Random(20_261_124)
+    for number in range(200):
+        lines = _Graph(draw).lines
+        text = f"variables: {{url: {server.url}}}\nrequests:\n" + "".join(f"  {line}\n" for line in lines)
+        (tmp_path / "c.yaml").write_text(text, "utf-8")
+        told, sent = [], []
+        for jobs in ("1", "8"):
+            server.seen.clear()
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said), contextlib.chdir(tmp_path):
+                main(["c.yaml", "--format", "json", "-j", jobs])
+            told.append(comparable(Done(0, said.getvalue(), "")))
+            sent.append(sorted(server.seen))
+        assert told[0] == told[1], (number, text)
+        assert sent[0] == sent[1], (number, text)
+
+
+def test_where_the_processor_is_what_requests_wait_for_fewer_run_at_once() -> None:
+    load = Load(8)
+    end = time.monotonic() + 30
+    while load.useful > 1 and time.monotonic() < end:
+        sum(range(1000))  # all of a processor
+        load.look()
+    assert load.useful == 1
+    while load.useful < 8 and time.monotonic() < end:
+        time.sleep(0.02)  # next to nothing of it
+        load.look()
+    assert load.useful == 8
