@@ -95,6 +95,23 @@ def _has(value: Value, step: str | int) -> str:
     return "is null" if value is None else f"is {'text' if isinstance(value, str) else 'a boolean or a number'}"
 
 
+def places(path: str) -> Callable[[Value], list[tuple[str | int, ...]]]:
+    """What gives the places that `path` selects, each as names and indexes. Raises ValueError when it is not a JSONPath."""
+    steps = singular(path)
+    if steps is not None:
+        return lambda _: [steps]
+    compile_jsonpath(path)  # it says what is wrong
+    query = _environment().compile(path)
+
+    def found(document: Value) -> list[tuple[str | int, ...]]:
+        try:
+            return [tuple(match.parts) for match in query.finditer(document)]
+        except (TimeoutError, RecursionError):
+            raise Unreadable("the JSONPath takes too long, or what it looks into is nested too deeply") from None
+
+    return found
+
+
 def _compiled(path: str) -> Select:
     if len(path) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} characters")

@@ -23,6 +23,7 @@ LAYERS: dict[str, int] = {
     "exchange": 1,
     "redact": 1,
     "pace": 1,
+    "differences": 1,
     "template": 1,
     "expressions": 1,
     "lookup": 1,

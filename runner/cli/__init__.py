@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("runner.cli.tokens", "print a fresh access token; status, refresh, revoke, watch: see its --help"),
     "exec": ("runner.cli.execute", "run a command with a fresh access token in its process environment"),
     "report": ("runner.cli.report", "make another report of a run's JSON report"),
+    "diff": ("runner.cli.diff", "what differs between two saved reports, or two environments"),
     "schema": ("runner.cli.schema", "print the JSON Schema of a collection, an environment or a report"),
     "init": ("runner.cli.init", "make a new project that runs at once"),
     "sandbox": ("runner.cli.sandbox", "serve the Zoho sandbox until stopped"),
