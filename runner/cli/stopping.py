@@ -81,6 +81,16 @@ class Stop:
             self.end()
             raise KeyboardInterrupt
 
+    def lose(self, unraisable: sys.UnraisableHookArgs) -> bool:
+        """Whether the interpreter lost the KeyboardInterrupt, which came in a place that nothing can leave: a finalizer.
+
+        The run ends before its next request all the same, and the next signal is heard at once.
+        """
+        if unraisable.exc_type is not KeyboardInterrupt:
+            return False
+        self._patient = False
+        return True
+
 
 def _say(text: str) -> None:
     with suppress(OSError, RuntimeError):  # nobody is there; or the signal came while a line was being written
@@ -105,8 +115,13 @@ def listening() -> Iterator[Stop]:
                 _signal.signal(number, stop.hear)
     except ValueError:
         before.clear()  # not the main thread of a program that uses zrun: its signals are its own
+    hook = sys.unraisablehook
+    if before:
+        sys.unraisablehook = lambda lost: None if stop.lose(lost) else hook(lost)
     try:
         yield stop
     finally:
+        if before:
+            sys.unraisablehook = hook
         for number, handler in before.items():
             _signal.signal(number, handler)
