@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runner import errors
 from runner.cli import screen
+from runner.cli.outlet import READER_GONE
 from runner.errors import ZrunError
 from runner.project import ENVIRONMENTS, root_of
 
@@ -19,7 +20,7 @@ _QUIET = 0.2
 # A project of more YAML files than this is looked at only as far.
 _MOST = 5000
 _YAML = (".yaml", ".yml")
-_STOPPED = (130, 143, 129)
+_STOPPED = (130, 143, 129, READER_GONE)
 
 State = Mapping[Path, tuple[int, int, int]]
 
