@@ -73,7 +73,7 @@ def _measure(
         wrong = rounds.check(scenario, [*command, *arguments], folder, server)
         if wrong:
             _tell(f"{name}, {scenario.name}: {wrong}")
-            without[name] = f"no result: {wrong.splitlines()[0][:150]}"
+            without[name] = f"no result: {wrong.partition('; it said')[0][:300]}"
             continue
         commands[name], folders[name] = [*command, *arguments], folder
     return Measured(scenario, rounds.measure(scenario, commands, folders, server, count), without)

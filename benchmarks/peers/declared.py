@@ -81,7 +81,7 @@ def _bru(scenario: Scenario, url: str, folder: Path) -> Command:
     for chain in [scenario.chain] if rows else scenario.chains():
         for one in chain:
             number += 1
-            (folder / f"r{number:04}.bru").write_text(_bru_request(one, url, number), "utf-8")
+            (folder / f"r{number:04}.bru").write_text(_bru_request(one, url, number, rows=rows), "utf-8")
     (folder / "rows.csv").write_text(scenario.csv, "utf-8")
     return [
         "run",
@@ -90,7 +90,7 @@ def _bru(scenario: Scenario, url: str, folder: Path) -> Command:
     ]
 
 
-def _bru_request(one: Request, url: str, number: int) -> str:
+def _bru_request(one: Request, url: str, number: int, *, rows: bool) -> str:
     parts = [f"meta {{\n  name: r{number:04}\n  type: http\n  seq: {number}\n}}"]
     body = "json" if one.body else "none"
     parts.append(f"{one.method.lower()} {{\n  url: {url}{_braces(one.path)}\n  body: {body}\n  auth: none\n}}")
@@ -103,7 +103,12 @@ def _bru_request(one: Request, url: str, number: int) -> str:
     if number == 1:
         # Without a script that is waited for, the first assertion may come before what evaluates it is loaded (4.1.0).
         parts.append("script:pre-request {\n  const ready = true;\n}")
-    parts.append(f"assert {{\n  res.status: eq {one.status}\n  res.body.name: eq {_braces(one.name)}\n}}")
+    if rows and "{" in one.name:  # an assertion does not know the row's values, a test does
+        wanted = fill(json.dumps(one.name), lambda name: f'" + bru.runner.iterationData.get("{name}") + "')
+        test = f"expect(res.getStatus()).to.equal({one.status}); expect(res.getBody().name).to.equal({wanted});"
+        parts.append(f'tests {{\n  test("as wanted", function () {{ {test} }});\n}}')
+    else:
+        parts.append(f"assert {{\n  res.status: eq {one.status}\n  res.body.name: eq {_braces(one.name)}\n}}")
     return "\n\n".join(parts) + "\n"
 
 
