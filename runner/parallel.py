@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from queue import Empty, SimpleQueue
@@ -110,11 +110,13 @@ class Load:
 class Workers:
     """Threads that take steps, at most `count` of them, begun when there is work. They end with the process at the latest."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, at_once: AbstractContextManager[None]) -> None:
         self.count = count
         self.busy = 0
         self._load = Load(count)
-        self.done: SimpleQueue[Done] = SimpleQueue()
+        self._at_once = at_once
+        self._done: deque[Done] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()  # rung for each that is done; who waits for it may be interrupted
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[Thread] = []
 
@@ -128,7 +130,7 @@ class Workers:
         self.busy += 1
         chain.running += 1
         if self._load.useful == 1 and self.busy == 1:
-            self._take(chain, place)  # here: to hand it over would take longer than it gains
+            self._take_here(chain, place)  # to hand it over would take longer than it gains
             return
         if len(self._threads) < min(self.busy, self.count):
             # Daemons: a person who interrupts twice does not wait for an answer.
@@ -141,19 +143,22 @@ class Workers:
         if self._threads:
             self._jobs.put((chain, place))
         else:
-            self._take(chain, place)
+            self._take_here(chain, place)
 
     def wait(self) -> Done:
         """What is done next. A signal's handler runs meanwhile."""
-        return self._ended(self.done.get())
+        while not self._done:  # the bell rings once too often for those that `ended` has given
+            with self._at_once:
+                self._bell.get()
+        return self._ended()
 
     def ended(self) -> Iterator[Done]:
         """What is done by now."""
-        with suppress(Empty):
-            while True:
-                yield self._ended(self.done.get_nowait())
+        while self._done:
+            yield self._ended()
 
-    def _ended(self, found: Done) -> Done:
+    def _ended(self) -> Done:
+        found = self._done.popleft()
         self.busy -= 1
         found[0].running -= 1
         return found
@@ -167,11 +172,23 @@ class Workers:
         end = monotonic() + seconds
         with suppress(Empty):
             while self.busy and (left := end - monotonic()) > 0:
-                self._ended(self.done.get(timeout=left))
+                if self._done:
+                    self._ended()
+                else:
+                    self._bell.get(timeout=left)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._take(*job)
+
+    def _take_here(self, chain: Chain, place: int) -> None:
+        try:
+            with self._at_once:
+                self._take(chain, place)
+        except KeyboardInterrupt:
+            self.busy -= 1
+            chain.running -= 1
+            raise
 
     def _take(self, chain: Chain, place: int) -> None:
         results: list[StepResult] = []
@@ -180,19 +197,26 @@ class Workers:
             results.extend(chain.session.step(chain.session.plan.steps[place]))
         except Exception as caught:  # raised again when what runs beside it has ended
             error = caught
-        self.done.put((chain, place, results, error))
+        self._done.append((chain, place, results, error))
+        self._bell.put(None)
 
 
 class Run:
     """Runs all `chains`, `workers` requests at once; asks for the next chain when there is room for it.
 
-    `stop` is asked before each step begins: what runs then ends, and its
-    results are the last. After a failure with --fail-fast nothing begins; what is left of the chains under way is skipped.
+    `stop` is asked before each step begins: what runs then ends, and its results are the last. Only within `at_once` may a
+    KeyboardInterrupt be raised: where it waits. After a failure with --fail-fast nothing begins; what is left of the chains under way is skipped.
     """
 
-    def __init__(self, chains: Iterator[Chain], workers: int, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        chains: Iterator[Chain],
+        workers: int,
+        stop: Callable[[], bool],
+        at_once: AbstractContextManager[None],
+    ) -> None:
         self._chains = chains
-        self._crew = Workers(workers)
+        self._crew = Workers(workers, at_once)
         self._stop = stop
         self._under_way: deque[Chain] = deque()
         self._more = True
@@ -270,7 +294,10 @@ class Run:
         while self._under_way:
             chain = self._under_way[0]
             while chain.next in chain.ended:
-                yield from chain.ended.pop(chain.next)
+                results = chain.ended[chain.next]
+                while results:  # one by one: an interrupt finds in it what has not been told
+                    yield results.pop(0)
+                del chain.ended[chain.next]
                 chain.next += 1
             if not chain.whole:
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import select
 import signal
 import subprocess
@@ -74,6 +75,11 @@ class Running:
         assert "a bug in zrun" not in self.err, self.err
         status = self.process.returncode
         return status if status >= 0 else 128 - status
+
+    def summed(self) -> int | None:
+        """How many requests the summary tells of, which is the last that is printed."""
+        found = re.search(r"^(\d+) requests?: ", self.out, re.MULTILINE)
+        return int(found[1]) if found else None
 
     def reports(self) -> int:
         """How many requests are in the reports, which are whole."""
@@ -197,12 +203,53 @@ def test_at_any_moment(tmp_path: Path, server: Server, arguments: tuple[str, ...
             run.send(number)
         status = run.end()
         assert status in {0, *(STATUS[number] for number in numbers)}, (numbers, status)
+        if (tmp_path / "r.json").exists():
+            told = run.reports()  # whole, whatever came; a second signal may have come before the summary
+            assert run.summed() in (None, told), "one result for all"
         assert left_over(tmp_path) == []
         for name in ("r.xml", "r.json"):
             if (tmp_path / name).exists():
                 text = (tmp_path / name).read_text("utf-8")
                 json.loads(text) if name.endswith("json") else ElementTree.fromstring(text)
         assert not (tmp_path / "big").exists() or (tmp_path / "big").stat().st_size == 2_000_000
+
+
+@pytest.mark.parametrize("jobs", ["1", "8"])
+def test_a_signal_while_results_are_told_takes_no_result_from_any_report(
+    tmp_path: Path, server: Server, jobs: str
+) -> None:
+    captures = ", ".join(f"c{i}: json $.method" for i in range(30))
+    write(tmp_path, c=f"requests:\n  a: {{get: '{server.url}/echo?<<iteration>>', capture: {{{captures}}}}}\n")
+    chance = random.Random(jobs)
+    for _ in range(15):
+        server.seen.clear()
+        run = Running(tmp_path, "c.yaml", "-n", "5000", "-j", jobs, *REPORTS)
+        enough = chance.randrange(1, 40)
+        until(lambda enough=enough: len(server.seen) >= enough)  # type: ignore[misc]
+        run.send(chance.choice((signal.SIGTERM, signal.SIGHUP)))
+        assert run.end() in (143, 129)
+        assert run.reports() == run.summed()
+        assert run.reports() <= len(server.seen) < 5000
+
+
+@pytest.mark.parametrize("jobs", ["1", "8"])
+def test_who_reads_nothing_keeps_no_signal_from_ending_it(tmp_path: Path, server: Server, jobs: str) -> None:
+    write(tmp_path, c=f"requests:\n  a: {{get: '{server.url}/echo?<<iteration>>'}}\n")
+    run = Running(tmp_path, "c.yaml", "-n", "100000", "-j", jobs, "-vv")
+    seen = 0
+
+    def full() -> bool:
+        nonlocal seen
+        before, seen = seen, len(server.seen)
+        time.sleep(0.3)
+        return seen == len(server.seen) == before > 0
+
+    until(full)
+    run.send(signal.SIGTERM)
+    time.sleep(0.5)
+    assert run.process.stdout is not None
+    run.process.stdout.read(100_000)  # the summary finds room
+    assert run.end() == 143
 
 
 def test_what_was_ignored_stays_ignored(folder: Path, server: Server) -> None:

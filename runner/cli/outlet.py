@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -17,19 +17,26 @@ from runner.errors import Problem
 READER_GONE = 141
 _OF_WRITING = (errno.EPIPE, errno.EIO, errno.ENOSPC, errno.EFBIG, errno.EBADF, getattr(errno, "EDQUOT", errno.ENOSPC))
 
+_ANYWHERE = nullcontext()
+
 
 class _Outlet:
-    """A text stream that swallows everything from the first write on that fails; `lost` hears of that one."""
+    """A text stream that swallows everything from the first write on that fails; `lost` hears of that one.
 
-    def __init__(self, stream: TextIO, lost: Callable[[OSError], None]) -> None:
+    It writes within `waiting`: who reads it may keep it waiting for ever.
+    """
+
+    def __init__(self, stream: TextIO, lost: Callable[[OSError], None], waiting: AbstractContextManager[None]) -> None:
         self._stream = stream
         self._lost = lost
+        self._waiting = waiting
         self._broken = False
 
     def write(self, text: str) -> int:
         if not self._broken:
             try:
-                self._stream.write(text)
+                with self._waiting:
+                    self._stream.write(text)
             except OSError as error:
                 self._break(error)
         return len(text)
@@ -37,7 +44,8 @@ class _Outlet:
     def flush(self) -> None:
         if not self._broken:
             try:
-                self._stream.flush()
+                with self._waiting:
+                    self._stream.flush()
             except OSError as error:
                 self._break(error)
 
@@ -51,9 +59,13 @@ class _Outlet:
         self._lost(error)
 
 
-def outlet(stream: TextIO, lost: Callable[[OSError], None] = lambda _: None) -> TextIO:
+def outlet(
+    stream: TextIO,
+    lost: Callable[[OSError], None] = lambda _: None,
+    waiting: AbstractContextManager[None] = _ANYWHERE,
+) -> TextIO:
     """`stream`, to be written to in its stead: no OSError leaves it."""
-    return cast(TextIO, _Outlet(stream, lost))  # it is one, by what it can do
+    return cast(TextIO, _Outlet(stream, lost, waiting))  # it is one, by what it can do
 
 
 def gone(error: OSError) -> bool:

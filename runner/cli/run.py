@@ -248,7 +248,7 @@ def _report(
     environment = assembly.environment
     named = (environment.name or environment.id) if environment else None
     with ExitStack() as stack:
-        out = guard.watch(outlet(sys.stdout, stop.lost), "standard output")
+        out = guard.watch(outlet(sys.stdout, stop.lost, stop.at_once), "standard output")
         reporter = stack.enter_context(_reporter(chosen, assembly, reports.lines(guard, out) if reports else out))
         if reports:
             reporter = stack.enter_context(reports.around(reporter, out, guard, ran, named, started))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from runner.cli.stopping import Stop
 from runner.errors import InputError, Problem
 from runner.plan import Plan
 from runner.records import record
@@ -59,7 +60,7 @@ class Run:
     their end.
     """
 
-    def __init__(self, ready: Sequence[Ready], stop: Callable[[], bool], fail_fast: bool, workers: int) -> None:
+    def __init__(self, ready: Sequence[Ready], stop: Stop, fail_fast: bool, workers: int) -> None:
         self.ready = ready
         self.stop = stop
         self.fail_fast = fail_fast
@@ -74,18 +75,27 @@ class Run:
         if self.workers > 1:
             from runner import parallel  # late: of runs with -j
 
-            self._at_once = parallel.Run(self._chains(), self.workers, self._over)
+            self._at_once = parallel.Run(self._chains(), self.workers, self._over, self.stop.at_once)
             yield from self._at_once.results()
             return
         for session, done in self._sessions():
             failed = False
-            for result in session.run():
+            for result in self._interruptible(session.run()):
                 failed = failed or result.status in ("failed", "blocked")
                 yield result
             if session.whole:
                 done(not failed)
             if self._over() or (failed and self.fail_fast):
                 return
+
+    def _interruptible(self, results: Iterator[StepResult]) -> Iterator[StepResult]:
+        """`results`, where a signal may end the making of one, but not what is done with it."""
+        while True:
+            with self.stop.at_once:
+                result = next(results, None)
+            if result is None:
+                return
+            yield result
 
     def rest(self) -> Iterator[StepResult]:
         """After a KeyboardInterrupt: what of `results` had ended, and waited for its turn."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner.errors import Cancelled, Problem
 
@@ -19,6 +19,8 @@ else:
 
 # Seconds: how soon who waits for a retry hears of it.
 _NAP = 0.1
+# Seconds: telling of a result takes no such time, unless a report goes to a pipe that nobody reads.
+_STUCK = 0.5
 _SIGNALS = tuple(getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name))
 SIGPIPE = 13  # POSIX; its status also where the system has no such signal
 
@@ -26,13 +28,17 @@ SIGPIPE = 13  # POSIX; its status also where the system has no such signal
 class Stop:
     """Whether the run is to end. `signal` is the number of the signal that said so; None: it goes on.
 
-    Before `begin` nothing has been sent, and any signal stops at once. From `end` on reports are written: one signal more
-    does not keep them from that.
+    Before `begin` nothing has been sent, and any signal stops at once. While requests are sent, one that ends the run does so
+    where a request may be left half done, within `at_once`: never where a result is being told, which some reports would then
+    hold and others not. From `end` on reports are written: one signal more does not keep them from that.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self.unheard: OSError | None = None  # what keeps standard output from being written
+        self.at_once = _AtOnce(self)
+        self.open = False  # within `at_once`
+        self.due: float | None = None  # since when: the next `at_once` ends the run
         self._running = False
         self._patient = False
 
@@ -74,12 +80,19 @@ class Stop:
         first, self.signal = self.signal is None, number
         if self._running and first and number == _signal.SIGINT:
             _say("finishing what runs; Ctrl-C again stops at once")
+        elif self._running and not self.open and (self.due is None or time.monotonic() - self.due < _STUCK):
+            self.due = self.due or time.monotonic()
         elif self._patient:
             self._patient = False
             _say("writing what is known; Ctrl-C again stops at once")
         else:
-            self.end()
-            raise KeyboardInterrupt
+            self.interrupt()
+
+    def interrupt(self) -> NoReturn:
+        """End the run here. Raises KeyboardInterrupt."""
+        self.due = None
+        self.end()
+        raise KeyboardInterrupt
 
     def lose(self, unraisable: sys.UnraisableHookArgs) -> bool:
         """Whether the interpreter lost the KeyboardInterrupt, which came in a place that nothing can leave: a finalizer.
@@ -90,6 +103,27 @@ class Stop:
             return False
         self._patient = False
         return True
+
+
+class _AtOnce:
+    """A block within which a signal ends the run at once: it waits for a server, or for who reads standard output.
+
+    Blocks may stand in one another.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+        self._stop.open = True
+        if self._stop.due is not None:
+            self._stop.interrupt()
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        self._stop.open = self._depth > 0
 
 
 def _say(text: str) -> None:
