@@ -204,8 +204,9 @@ class Workers:
 class Run:
     """Runs all `chains`, `workers` requests at once; asks for the next chain when there is room for it.
 
-    `stop` is asked before each step begins: what runs then ends, and its results are the last. Only within `at_once` may a
-    KeyboardInterrupt be raised: where it waits. After a failure with --fail-fast nothing begins; what is left of the chains under way is skipped.
+    `stop` is asked before each step begins: what runs then ends, and its results are the last. Only within `at_once`, where it
+    waits, may a KeyboardInterrupt be raised. After a failure with --fail-fast nothing begins; what is left of the chains under
+    way is skipped.
     """
 
     def __init__(
