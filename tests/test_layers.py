@@ -71,6 +71,7 @@ EDGES = ("transport", "files", "secret_sources", "auth", "reporters", "sandbox")
 SHELL = ("cli", "__main__")
 HOMES = {
     "cryptography": "auth",
+    "h11": "transport",
     "httpx": "transport",
     "idna": "origins",
     "cssselect": "markup",

@@ -90,11 +90,12 @@ def test_help_loads_no_command(tmp_path: Path) -> None:
     }
 
 
-def test_a_run_of_names_alone_loads_httpx_and_yaml(tmp_path: Path, server: Server) -> None:
+def test_a_plain_run_loads_yaml_and_what_frames_http(tmp_path: Path, server: Server) -> None:
     project(tmp_path, server)
     status, modules = loaded(tmp_path, "c.yaml")
     assert status == 0
-    assert {"httpx", "yaml"} <= modules
+    assert {"h11", "yaml"} <= modules
+    assert not {"httpx", "httpcore", "ssl", "http.client", "http.cookiejar", "urllib.request", "email.parser"} & modules
     assert not heavy(modules)
     assert not {"runner.certificates", "runner.files.schemas", "runner.json_schema", "runner.markup"} & modules
     assert not {name for name in modules if name.startswith(("runner.reporters.documents", "runner.reporters.ci"))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import trustme
 
@@ -20,6 +19,7 @@ from runner.errors import InputError, NetworkError, PolicyError
 from runner.exchange import Call, Part, Response
 from runner.redirects import same_origin
 from runner.transport import Transport
+from runner.transport.tls import context_for
 from runner.values import Secret
 from tests.servers import Server, free_port, raw_server
 
@@ -89,6 +89,7 @@ import resource, sys
 from pathlib import Path
 from runner.exchange import Call
 from runner.transport import Transport
+from runner.transport.tls import context_for
 url, folder = sys.argv[1], Path(sys.argv[2])
 with Transport() as transport:
     transport.send(Call("GET", url + "/status/200"))
@@ -302,9 +303,10 @@ def _dripping_head() -> Any:
         def drip() -> None:
             with suppress(OSError):
                 connection, _ = listener.accept()
-                for _number in range(400):
-                    connection.sendall(b"H")
-                    time.sleep(0.05)
+                with connection:
+                    for _number in range(400):
+                        connection.sendall(b"H")
+                        time.sleep(0.05)
 
         threading.Thread(target=drip, daemon=True).start()
         try:
@@ -369,13 +371,18 @@ def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) ->
         failure(call, tls=Tls(ca=tmp_path / "ca.pem"))
 
 
-def test_certificates_are_loaded_at_the_first_handshake_alone(server: Server) -> None:
-    with Transport() as transport:
-        transport.send(Call("GET", f"{server.url}/status/200"))
-        context: Any = transport._clients.shared._transport._pool._ssl_context  # type: ignore[attr-defined]
-        assert not context._loaded
-        assert context.verify_mode == ssl.CERT_REQUIRED
-        assert not context.get_ca_certs()
+def test_certificates_are_loaded_at_the_first_handshake_alone() -> None:
+    context: Any = context_for(Tls())
+    assert not context._loaded
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert not context.get_ca_certs()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address) as connection:
+            listener.accept()[0].close()
+            with pytest.raises(OSError):
+                context.wrap_socket(connection, server_hostname="localhost")
+    assert context.get_ca_certs()
 
 
 def test_a_proxy_is_used_but_not_for_loopback(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,10 +422,3 @@ def test_a_cookie_goes_back_to_its_origin_and_where_it_is_trusted(server: Server
         transport.send(Call("GET", f"{server.url}/echo"))
         assert [headers.get("cookie") for headers in other.headers] == (["a=1"] * 2 if trusted else [None] * 2)
         assert server.headers[-1]["cookie"] == "a=1"
-
-
-def test_http_2_is_spoken_where_its_extra_is_there() -> None:
-    with Transport() as transport:
-        pool: Any = transport._clients.shared._transport._pool  # type: ignore[attr-defined]
-        assert pool._http2 is True
-    assert json.dumps(httpx.__version__)

@@ -1,4 +1,4 @@
-"""Sending a Call over the wire: the one home of the HTTP library.
+"""Sending a Call over the wire: straight to its host, or by way of the HTTP library, whose one home this is.
 
 One pool of connections for a whole run. Redirects follow our own policy (redirects.py). A body
 larger than exchange.IN_MEMORY goes to a file while it arrives; request files are streamed.
@@ -10,26 +10,28 @@ pause instead: a large file may take its time, a stalled one not.
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 from runner import __version__, redirects
 from runner.bodies import Multipart, boundary_of, opened
 from runner.environment import Tls
 from runner.errors import InputError, NetworkError, Problem, remedy
-from runner.exchange import IN_MEMORY, Call, Headers, Hop, PeerCertificate, Response
-from runner.origins import PORTS, host_of, split
+from runner.exchange import IN_MEMORY, Call, Headers, Hop, Response
 from runner.project import replacing
-from runner.transport.clients import Clients
-from runner.transport.cookies import jar
-from runner.transport.deadline import Clock
-from runner.transport.failures import errors_of
-from runner.transport.library import httpx
+from runner.transport.answers import Answer
+from runner.transport.clock import Clock
+from runner.transport.direct import Content, Fields
+from runner.transport.failures import Failed, network_error
+from runner.transport.ways import Ways
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.transport.cookies import Cookies
 
 CHUNK = 1 << 16
 # Seconds: how long `close` waits for threads whose connections it has ended.
@@ -66,8 +68,8 @@ class Transport:
         self._clock = Clock()
         self._sending: set[int] = set()  # threads
         self._trusts = trusts
-        self._jars: dict[int, httpx.Cookies] = {}
-        self._clients = Clients(tls, proxy, http2, trust_env, self._clock)
+        self._jars: dict[int, Cookies] = {}
+        self._ways = Ways(tls, proxy, http2, trust_env, self._clock)
 
     def __enter__(self) -> Transport:
         return self
@@ -81,12 +83,14 @@ class Transport:
         What other threads still send (of a run that was stopped at once) ends, and leaves no half of a file.
         """
         if self._sending:
-            self._clients.cut()
+            self._ways.cut()
             end = time.monotonic() + _LAST_WAIT
             while self._sending and time.monotonic() < end:
                 time.sleep(0.005)
-        self._clients.close()
+        self._ways.close()
         if self._spool is not None:
+            import shutil  # late: of large bodies alone
+
             shutil.rmtree(self._spool, ignore_errors=True)
             self._spool = None
 
@@ -114,37 +118,39 @@ class Transport:
 
     def proxy_for(self, url: str) -> tuple[str, Headers] | None:
         """The proxy by which `url` is reached, without user and password, and the header fields for it; None: directly."""
-        return self._clients.proxy_for(url)
+        return self._ways.proxy_for(url)
 
     def _exchange(self, call: Call, hops: list[Hop], started: float) -> Response | Call:
         """One request and its answer; or the call that follows when the answer leads on."""
-        with errors_of(call), _content(call) as (content, headers):
-            request = self._request(call, content, headers)
-            answer = self._clients.of(call).begin(request)
-            try:
-                if call.cookies:
-                    self._learn_cookies(call, answer)
-                got: Headers = tuple(
-                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw
-                )
-                leads_to = redirects.target(answer.status_code, got, call.url) if call.follow_redirects else None
-                if leads_to is not None:
-                    self._drain(answer, got)
-                    return self._follow(call, answer.status_code, leads_to, hops)
-                certificate = _certificate(answer)
-                body, size = self._body(answer, call)
-            finally:
-                answer.close()
-        version = answer.http_version.removeprefix("HTTP/")
+        try:
+            with _content(call) as (content, headers):
+                answer = self._ways.send(call, self._fields(call, headers), content)
+                try:
+                    got = answer.headers
+                    if call.cookies:
+                        self._learn_cookies(call, got)
+                    leads_to = redirects.target(answer.status, got, call.url) if call.follow_redirects else None
+                    if leads_to is not None:
+                        _drain(answer)
+                        return self._follow(call, answer.status, leads_to, hops)
+                    body, size = self._body(answer, call)
+                finally:
+                    answer.close()
+        except Failed as error:
+            raise network_error(error, call) from None
         took = time.perf_counter() - started
-        status, reason = answer.status_code, answer.reason_phrase
-        return Response(status, reason, got, body, size, call.url, version, took, tuple(hops), certificate=certificate)
-
-    def _drain(self, answer: httpx.Response, headers: Headers) -> None:
-        """A redirect's own body is of no use to anybody; a short one is read, so that its connection can be used again."""
-        with suppress(httpx.HTTPError):
-            if int(next((v for n, v in headers if n.lower() == "content-length"), CHUNK)) < CHUNK:
-                answer.read()
+        return Response(
+            answer.status,
+            answer.reason,
+            got,
+            body,
+            size,
+            call.url,
+            answer.version,
+            took,
+            tuple(hops),
+            answer.certificate,
+        )
 
     def _follow(self, call: Call, status: int, url: str, hops: list[Hop]) -> Call:
         if len(hops) >= call.max_redirects:
@@ -157,80 +163,53 @@ class Transport:
         hops.append(hop)
         return following
 
-    def _request(self, call: Call, content: Any, extra: Headers) -> httpx.Request:
+    def _fields(self, call: Call, extra: Headers) -> Fields:
+        """The header fields of a request, as bytes. Raises InputError for what cannot stand in one."""
         written = {name.lower() for name, _ in call.headers}
         if call.journal:  # it is to be readable as it is
             extra = (*extra, ("Accept-Encoding", "identity"))
-        given = {**{name.lower(): (name, value) for name, value in _DEFAULTS}, **{n.lower(): (n, v) for n, v in extra}}
-        headers = (
-            *(field for name, field in given.items() if name not in written),
-            *call.headers,
+        fields = (
+            [field for field in _DEFAULTS if field[0].lower() not in written] if not extra else _beside(extra, written)
         )
-        for name, value in headers:
-            if any(character in value for character in "\r\n\0"):
+        fields += call.headers
+        for name, value in call.headers:
+            if "\r" in value or "\n" in value or "\0" in value:
                 hint = "a header is one line: trim the value"
                 raise InputError(Problem(f"the value of the header `{name}` holds a line end", call.location, hint))
+        if call.cookies and ("cookie" in written or call.jar in self._jars):
+            fields = self._with_cookies(call, fields)
         try:
-            request = httpx.Request(
-                call.method,
-                call.url,
-                headers=[(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in headers],
-                content=content,
-                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), call.timeout)},
-            )
-            if call.cookies:
-                self._add_cookies(request, self._jars.get(call.jar))
-        except (httpx.InvalidURL, UnicodeError):
-            raise InputError(Problem("the address cannot be sent", call.location, "check its host and port")) from None
-        self._check_reading(request.url, call)
-        return request
+            return [(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in fields]
+        except UnicodeError:
+            hint = "a header's name is letters, digits and hyphens"
+            raise InputError(Problem("the name of a header is not ASCII", call.location, hint)) from None
 
-    def _check_reading(self, reached: httpx.URL, call: Call) -> None:
-        """What was judged is what is reached: the library must read the same host out of the address as the policy does."""
-        host = reached.raw_host.decode("ascii", "replace")
-        try:
-            judged = split(call.url)
-            same = judged == (
-                reached.scheme,
-                host_of(f"[{host}]" if ":" in host else host),
-                reached.port or PORTS.get(reached.scheme, 0),
-            )
-        except ValueError:
-            same = False
-        if not same:
-            raise InputError(Problem("the host of the address can be read in two ways", call.location, "mend the URL"))
-
-    def _learn_cookies(self, call: Call, answer: httpx.Response) -> None:
+    def _learn_cookies(self, call: Call, got: Headers) -> None:
         """Put what an answer sets to the cookies of `call`; those of data rows that were run long ago are dropped."""
-        if "set-cookie" in answer.headers:
-            found = self._jars.setdefault(call.jar, httpx.Cookies(jar(self._trusts)))
-            if len(self._jars) > _MOST_JARS:
-                self._jars.pop(next(iter(self._jars)), None)
-            found.extract_cookies(answer)
-
-    def _add_cookies(self, request: httpx.Request, kept: httpx.Cookies | None) -> None:
-        """Send the cookies of the run, beside those that the call writes itself: of one name, the call's."""
-        if kept is None and "cookie" not in request.headers:
+        if not any(name.lower() == "set-cookie" for name, _ in got):
             return
-        written = "; ".join(request.headers.get_list("cookie"))  # RFC 6265, 5.4: there is one field
-        request.headers.pop("cookie", None)
-        if kept is not None:
-            kept.set_cookie_header(request)
-        added = request.headers.pop("cookie", "")
-        names = {pair.partition("=")[0].strip() for pair in written.split(";")}
-        more = [pair for pair in added.split("; ") if pair and pair.partition("=")[0] not in names]
-        if written or more:
-            request.headers["cookie"] = "; ".join([*([written] if written else ()), *more])
+        from runner.transport.cookies import Cookies  # late: it loads the jar, and few answers set any
 
-    def _body(self, answer: httpx.Response, call: Call) -> tuple[bytes | Path, int]:
+        kept = self._jars.setdefault(call.jar, Cookies(self._trusts))
+        if len(self._jars) > _MOST_JARS:
+            self._jars.pop(next(iter(self._jars)), None)
+        kept.learn(call.url, got)
+
+    def _with_cookies(self, call: Call, fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """`fields` with the cookies of the run, beside those that the call writes itself (RFC 6265, 5.4: in one field)."""
+        kept = self._jars.get(call.jar)
+        written = "; ".join(value for name, value in fields if name.lower() == "cookie")
+        value = kept.beside(call.url, written) if kept else written
+        others = [field for field in fields if field[0].lower() != "cookie"]
+        return [*others, ("Cookie", value)] if value else others
+
+    def _body(self, answer: Answer, call: Call) -> tuple[bytes | Path, int]:
         """The decoded body, and its size: in memory while it is small, else in a file."""
-        if call.save is not None and answer.status_code < 300:
+        if call.save is not None and answer.status < 300:
             return call.save, self._save(answer, call.save, call)
         chunks: list[bytes] = []
         size = 0
-        # What is not packed needs none of the library's decoders.
-        packed = "content-encoding" in answer.headers
-        arriving = answer.iter_bytes(CHUNK) if packed else iter(cast(httpx.SyncByteStream, answer.stream))
+        arriving = answer.body()
         for chunk in arriving:
             chunks.append(chunk)
             size += len(chunk)
@@ -238,9 +217,7 @@ class Transport:
                 return self._spooled(answer, chunks, arriving, call)
         return b"".join(chunks), size
 
-    def _spooled(
-        self, answer: httpx.Response, begun: list[bytes], rest: Iterator[bytes], call: Call
-    ) -> tuple[Path, int]:
+    def _spooled(self, answer: Answer, begun: list[bytes], rest: Iterator[bytes], call: Call) -> tuple[Path, int]:
         import tempfile  # late: of large bodies alone
 
         with _disk_errors(call, "a temporary file"):
@@ -252,44 +229,44 @@ class Transport:
                 file.write(chunk)
             return path, sum(map(len, begun)) + self._copy(answer, rest, file, sum(map(len, begun)), "")
 
-    def _save(self, answer: httpx.Response, target: Path, call: Call) -> int:
+    def _save(self, answer: Answer, target: Path, call: Call) -> int:
         """Write the body to `target`: to a neighbour first, so that a broken transfer leaves nothing half."""
         new = replacing(target) if call.project is None else call.project.replacing(target, call.location)
         with _disk_errors(call, str(target)), new as file:
-            return self._copy(answer, answer.iter_bytes(CHUNK), file, 0, target.name)
+            return self._copy(answer, answer.body(), file, 0, target.name)
 
-    def _copy(self, answer: httpx.Response, chunks: Iterator[bytes], file: BinaryIO, before: int, label: str) -> int:
-        """The bytes written. Raises httpx.DecodingError for a body that unpacks without end."""
-        length = answer.headers.get("content-length", "")
-        packed = "content-encoding" in answer.headers
-        total = int(length) if length.isascii() and length.isdigit() and not packed else None
+    def _copy(self, answer: Answer, chunks: Iterator[bytes], file: BinaryIO, before: int, label: str) -> int:
+        """The bytes written. Raises Failed for a body that unpacks without end."""
+        total = None if answer.packed else answer.length
         size = 0
         for chunk in chunks:
             file.write(chunk)
             size += len(chunk)
-            if (
-                packed
-                and before + size > _TRAP_SIZE
-                and before + size > _TRAP_RATIO * max(answer.num_bytes_downloaded, 1)
-            ):
-                raise httpx.DecodingError("it unpacks to more than 200 times its size")
+            if answer.packed and before + size > _TRAP_SIZE and before + size > _TRAP_RATIO * max(answer.received, 1):
+                raise Failed("packed")
             if label and self._progress is not None:
                 self._progress(label, size, total)
         return size
 
 
-def _certificate(answer: httpx.Response) -> PeerCertificate | None:
-    """The server's, of the handshake of this connection; of plain http none, though a proxy may have one of its own."""
-    if answer.request.url.scheme != "https":
-        return None
-    spoken = answer.extensions["network_stream"].get_extra_info("ssl_object")
-    der = spoken.getpeercert(True) if spoken is not None else None
-    return PeerCertificate(der, time.time()) if der else None
+def _beside(extra: Headers, written: set[str]) -> list[tuple[str, str]]:
+    """The default fields, `extra` in the place of those that it names, without what is `written`."""
+    given = {name.lower(): (name, value) for name, value in (*_DEFAULTS, *extra)}
+    return [field for name, field in given.items() if name not in written]
+
+
+def _drain(answer: Answer) -> None:
+    """A redirect's own body is of no use to anybody; a short one is read, so that its connection can be used again."""
+    length = answer.length
+    with suppress(Failed):
+        if length is not None and length < CHUNK:
+            for _ in answer.body():
+                pass
 
 
 @contextmanager
-def _content(call: Call) -> Iterator[tuple[Any, Headers]]:
-    """The body as httpx takes it, and the header fields that belong to it."""
+def _content(call: Call) -> Iterator[tuple[Content, Headers]]:
+    """The body as it is sent, and the header fields that belong to it."""
     if isinstance(call.content, Path):
         with opened(call.content, call.location, call.project) as file:
             size = os.fstat(file.fileno()).st_size

@@ -7,11 +7,51 @@ is a credential: here it goes back to the scheme, host and port that set it, and
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.message import Message
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.request import Request
 from weakref import WeakKeyDictionary
 
+from runner.exchange import Headers
 from runner.origins import split
+
+
+class Cookies:
+    """What has been set so far. `elsewhere` is asked for an address whether cookies of another origin may be sent there."""
+
+    def __init__(self, elsewhere: Callable[[str], bool]) -> None:
+        self._jar = CookieJar(_Bound(elsewhere))
+
+    def learn(self, url: str, headers: Headers) -> None:
+        """Take what an answer with `headers`, from `url`, sets."""
+        self._jar.extract_cookies(_Answer(headers), _Asked(url))  # type: ignore[arg-type]  # no more than `info` is asked for
+
+    def beside(self, url: str, written: str) -> str:
+        """The value of `Cookie` for a request to `url` that writes `written` itself: of one name, the request's."""
+        asked = _Asked(url)
+        self._jar.add_cookie_header(asked)
+        names = {pair.partition("=")[0].strip() for pair in written.split(";")}
+        kept = [pair for pair in asked.get_header("Cookie", "").split("; ") if pair]
+        more = [pair for pair in kept if pair.partition("=")[0] not in names]
+        return "; ".join([*([written] if written else ()), *more])
+
+
+class _Asked(Request):
+    """A request as a jar looks at it: nothing opens it."""
+
+
+class _Answer:
+    """An answer as a jar looks at it."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._message = Message()
+        for name, value in headers:
+            if name.lower() in ("set-cookie", "set-cookie2"):
+                self._message[name] = value
+
+    def info(self) -> Message:
+        return self._message
 
 
 class _Bound(DefaultCookiePolicy):
@@ -33,8 +73,3 @@ class _Bound(DefaultCookiePolicy):
         if not super().return_ok(cookie, request):
             return False
         return self._origins.get(cookie) == split(url) or self._elsewhere(url)
-
-
-def jar(elsewhere: Callable[[str], bool]) -> CookieJar:
-    """An empty jar. `elsewhere` is asked for an address whether cookies that another origin set may be sent there."""
-    return CookieJar(_Bound(elsewhere))

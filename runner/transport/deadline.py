@@ -1,36 +1,16 @@
-"""Connections that keep a deadline, and a journal: every read and write asks how much time is left, and tells what came."""
+"""The library's connections, made to keep a deadline, and a journal: every read and write asks how much time is left."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 from runner.exchange import Journal
+from runner.transport.clock import Clock
 from runner.transport.library import SyncStream, httpcore
-
-
-class Clock(threading.local):
-    """What holds for the request of this thread.
-
-    `deadline` is when it must be over; None: no bound but that of each pause. What is read goes into the `journal` first.
-    """
-
-    deadline: float | None = None
-    journal: Journal | None = None
-
-    def left(self, timeout: float | None, error: type[Exception]) -> float | None:
-        """The seconds that one read or write may take. Raises `error` when the time is up."""
-        if self.deadline is None:
-            return timeout
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise error
-        return left if timeout is None else min(left, timeout)
 
 
 class _TimedStream(httpcore.NetworkStream):

@@ -1,56 +1,70 @@
-"""The HTTP library's errors as ours: in plain words, with the host and nothing secret, and with what to do next."""
+"""Why no answer came, in plain words: with the host and nothing secret, and with what to do next."""
 
 from __future__ import annotations
 
 import errno
-import ssl
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Literal, TypeAlias
 
 from runner.errors import OUT_OF_FILES, NetworkError, Problem
 from runner.exchange import Call
-from runner.transport.library import httpcore, httpx
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+
+Kind: TypeAlias = Literal["connect-timeout", "timeout", "proxy", "connect", "packed", "scheme", "request", "broken"]
 
 
-@contextmanager
-def errors_of(call: Call) -> Iterator[None]:
-    """httpx's errors as ours: in plain words, with the host and nothing secret, and with what to do next."""
-    try:
-        yield
-    except (httpx.TransportError, httpx.DecodingError, httpcore.TimeoutException) as error:
-        raise _network_error(error, call) from None
+class Failed(Exception):
+    """No answer came, or not the whole of it. `__cause__` is what the system, TLS or the HTTP library said.
+
+    `connect-timeout` and `connect`: nothing was sent. `packed`: the body cannot be unpacked. `request`: it is none that HTTP
+    could carry. `broken`: everything else that happens to a connection.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
-def _network_error(error: Exception, call: Call) -> NetworkError:
+def network_error(error: Failed, call: Call) -> NetworkError:
+    """`error`, of `call`, as a person is told of it."""
     host = _shown_host(call.url)
 
     def problem(message: str, hint: str, kind: str, *, sent: bool = True) -> NetworkError:
         return NetworkError(Problem(message, call.location, hint), kind=kind, sent=sent)
 
-    if isinstance(error, (httpx.ConnectTimeout, httpcore.ConnectTimeout)):
+    if error.kind == "connect-timeout":
         message = f"{host} does not take the connection within {call.timeout:g} s"
         return problem(message, "check the address, the network and the proxy", "timeout", sent=False)
-    if isinstance(error, (httpx.TimeoutException, httpcore.TimeoutException)):
+    if error.kind == "timeout":
         message = f"{host} did not answer within {call.timeout:g} s"
         return problem(message, "try again; `timeout: 60s` waits longer", "timeout")
-    if isinstance(error, httpx.ProxyError):
+    if error.kind == "proxy":
         return problem(
             f"the proxy refuses to reach {host}", "check `proxy`, its user and password", "connect", sent=False
         )
     causes = list(_causes(error))
-    failed = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    failed = _of_tls(causes)
     if failed is not None:
-        return problem(*tls_words(failed, host), "tls", sent=not isinstance(error, httpx.ConnectError))
-    if isinstance(error, httpx.ConnectError):
+        return problem(*tls_words(failed, host), "tls", sent=error.kind != "connect")
+    if error.kind == "connect":
         return problem(*connect_words(causes, host), "connect", sent=False)
-    if isinstance(error, httpx.DecodingError):
+    if error.kind == "packed":
         return problem(f"the body from {host} cannot be unpacked", "-vv shows its Content-Encoding", "protocol")
-    if isinstance(error, httpx.UnsupportedProtocol):
+    if error.kind == "scheme":
         return problem("the address is not HTTP", "begin it with https://", "protocol", sent=False)
-    if isinstance(error, httpx.LocalProtocolError):
+    if error.kind == "request":
         return problem(f"the request to {host} cannot be sent as HTTP", "check its method and headers", "protocol")
     message = f"{host} ended the connection without a whole answer"
     return problem(message, "is it an HTTP server? try again; `retry: 2` does so by itself", "protocol")
+
+
+def _of_tls(causes: list[BaseException]) -> ssl.SSLError | None:
+    ssl = sys.modules.get("ssl")  # where it is not loaded, nobody has spoken TLS
+    return next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None) if ssl else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -66,7 +80,7 @@ def _shown_host(url: str) -> str:
 
 
 def connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
-    import socket  # httpx has loaded it
+    import socket  # whoever connects has loaded it
 
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return f"the name {host.partition(':')[0]} is not found", "check its spelling, and the network"
@@ -78,6 +92,8 @@ def connect_words(causes: list[BaseException], host: str) -> tuple[str, str]:
 
 
 def tls_words(error: ssl.SSLError, host: str) -> tuple[str, str]:
+    import ssl  # who calls this has loaded it
+
     if isinstance(error, ssl.SSLCertVerificationError):
         said = (error.verify_message or "").rstrip(".")
         if "expired" in said:
