@@ -38,6 +38,8 @@ class _Desk:
     lookup: Lookup
     redactor: Redactor
 
+_on_a_line = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps makes one for every call
+
 
 @record
 class CheckResult:
@@ -238,7 +240,7 @@ def show(value: Value | Missing, redactor: Redactor) -> str:
     if isinstance(value, (Missing, Secret)):
         return str(value)
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        text = _on_a_line(value)
     except RecursionError:
         return f"{_a(type_name(value))}, nested too deeply to be shown"
     return text if len(text) <= _SHOWN else f"{redactor.excerpt(text, _SHOWN)}... ({len(text)} characters)"

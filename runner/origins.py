@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 PORTS = {"http": 80, "https": 443}
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?\Z")
+_END = re.compile(r"[/?#]")  # of an authority (RFC 3986, 3.2)
 # What inet_aton(3), and so a resolver, takes for an IPv4 address: `127.1`, `0x7f.1`, `2130706433`.
 _LIKE_IPV4 = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}\.?\Z")
 
@@ -23,16 +24,21 @@ def split(url: str) -> tuple[str, str, int]:
     Raises ValueError, in words that a person can use, for an address that names no host or could be read in two ways.
     """
     scheme, colon, rest = url.partition("://")
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    authority = _END.split(rest, maxsplit=1)[0]
     if not colon or not authority:
         raise ValueError("it names no host")
+    return _split(scheme, authority)
+
+
+@lru_cache(maxsize=1024)  # a run asks for few hosts, many times
+def _split(scheme: str, authority: str) -> tuple[str, str, int]:
     if "\\" in authority or any(character <= " " or character == "\x7f" for character in authority):
         raise ValueError("it holds a blank, a control character or a backslash")
     host, port = _host_and_port(authority.rpartition("@")[2])
     if not host:
         raise ValueError("it names no host")
     try:
-        seen = (urlsplit(url).hostname or "").lower()
+        seen = (urlsplit(f"{scheme}://{authority}").hostname or "").lower()
     except ValueError:
         seen = ""
     scheme = scheme.lower()

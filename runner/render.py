@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 from runner import tree
 from runner.collection import BodySpec, Pair, PartSpec, RequestSpec, Text
 from runner.errors import InputError, Location, PolicyError, Problem
-from runner.exchange import Call, Headers, Part
+from runner.exchange import Call, Headers, Journal, Part
 from runner.origins import split
 from runner.template import Lookup, Template
 from runner.values import Secret, reveal, secrets_in, to_text
@@ -20,6 +20,7 @@ from runner.values import Secret, reveal, secrets_in, to_text
 # What RFC 3986 lets stand in a query beside letters and digits, less the separators of pairs; templates keep their text.
 _QUERY_SAFE = "-._~!$'()*,:@/?"
 _PATH_PARAMETER = re.compile(r"(?<=/):([A-Za-z_][\w-]*)(?=[/?#.]|$)|\{([A-Za-z_][\w-]*)\}")
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")  # RFC 9110, 5.6.2
 
 
@@ -50,8 +51,14 @@ class _Ink:
             self.add(quote(text, safe=safe, errors="replace"))
 
 
-def call(request: RequestSpec, lookup: Lookup) -> Call:
-    """The Call that `request` is in this scope.
+def call(
+    request: RequestSpec,
+    lookup: Lookup,
+    *,
+    journal: Journal | None = None,
+    jar: int = 0,
+) -> Call:
+    """The Call that `request` is in this scope, with the `journal` and `jar` that it is to have.
 
     Raises template.NoValue for a variable without a value, InputError for an address, a header or a body that cannot be
     made of what was given; both with their place.
@@ -82,6 +89,8 @@ def call(request: RequestSpec, lookup: Lookup) -> Call:
         secrets=frozenset(secrets | url.secrets),
         location=_place(request.url, request.location),
         masked_url=url.shown,
+        journal=journal,
+        jar=jar,
         project=request.project,
     )
 
@@ -124,7 +133,7 @@ def _check_address(ink: _Ink, place: Location) -> None:
         raise InputError(
             Problem("the address does not begin with http:// or https://", place, "give the whole URL, scheme and host")
         )
-    if any(character <= " " or character == "\x7f" for character in ink.real):
+    if _BLANK.search(ink.real):
         what = "it holds a blank or a control character"
         raise InputError(Problem(f"the address cannot be used: {what}", place, "percent-encode it, or mend the value"))
     try:

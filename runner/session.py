@@ -322,11 +322,12 @@ class Session:
                 before[:] = self._held(target)
             if auth:
                 auth.prepare()
-            call = render.call(request, scope)
             # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
-            read = frozenset(s for name in self.shared.looked_into[request.id] for s in scope.secrets_of(name))
-            if journal is not None or self.row is not None or not read <= call.secrets:
-                call = replace(call, journal=journal, jar=self.row or 0, secrets=call.secrets | read)
+            names = self.shared.looked_into[request.id]
+            call = render.call(request, scope, journal=journal, jar=self.row or 0)
+            read = frozenset(secret for name in names for secret in scope.secrets_of(name)) if names else frozenset()
+            if not read <= call.secrets:
+                call = replace(call, secrets=call.secrets | read)
             if self._replaces(request):
                 from runner import replacing  # late: of requests for tokens and other secrets
 

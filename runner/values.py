@@ -118,13 +118,17 @@ def secrets_in(value: Value) -> frozenset[Secret]:
     return frozenset()
 
 
+# As json.dumps, which makes an encoder of its own for every call.
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
 def as_text(value: Value) -> str:
     """`value` as it stands inside text: a text as it is, all else in JSON's spelling. A Secret gives its mask."""
     if isinstance(value, str):
         return value
     if isinstance(value, Secret):
         return str(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _compact(value)
 
 
 def to_text(value: Value) -> str | Secret:

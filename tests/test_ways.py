@@ -57,7 +57,10 @@ def recording(*answers: bytes, close: bool = False) -> Iterator[tuple[str, list[
                     (int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"), 0
                 )
                 while len(body) < length:
-                    body += connection.recv(65536)
+                    more = connection.recv(65536)
+                    if not more:
+                        return
+                    body += more
                 came.append(head + b"\r\n\r\n" + body)
                 connection.sendall(answers[min(len(came), len(answers)) - 1])
                 if close:

@@ -92,7 +92,7 @@ def _origin(scheme: str, host: str, port: str | None) -> tuple[Origin, bytes] | 
 
 def carries(method: str, fields: Fields) -> bool:
     """Whether a request of `method` with the header `fields` is of the plain kind."""
-    return method != "CONNECT" and not any(name.lower() in _APART for name, _ in fields)
+    return method != "CONNECT" and _APART.isdisjoint([name.lower() for name, _ in fields])
 
 
 class Direct:
@@ -218,17 +218,20 @@ class _Connection:
 
     def put(self, head: h11.Request, content: Content) -> None:
         """Send a request. That its server takes no more of it is no mistake yet: it may have answered already."""
-        out = self._state.send(head) or b""
+        begin = self._state.send(head) or b""
+        if isinstance(content, bytes) or content is None:
+            body = self._framed(content) if content else b""
+            self._state.send(h11.EndOfMessage())
+            together = len(body) <= _TOGETHER
+            with suppress(_Refused):
+                self._write(begin + body if together else begin)
+                if not together:
+                    self._write(body)
+            return
         with suppress(_Refused):
-            if isinstance(content, bytes) or content is None:
-                out += self._framed(content) if content and len(content) <= _TOGETHER else b""
-                self._write(out)
-                if content and len(content) > _TOGETHER:
-                    self._write(self._framed(content))
-            else:
-                self._write(out)
-                for chunk in content:
-                    self._write(self._framed(chunk))
+            self._write(begin)
+            for chunk in content:
+                self._write(self._framed(chunk))
             self._state.send(h11.EndOfMessage())
 
     def answered(self) -> h11.Response:
