@@ -38,6 +38,7 @@ class _Desk:
     lookup: Lookup
     redactor: Redactor
 
+
 _on_a_line = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps makes one for every call
 
 
