@@ -233,8 +233,8 @@ class Run:
                 yield from self._given_out()
                 if self._crew.busy:
                     self._end(*self._crew.wait())
-                elif not self._goes_on() or not self._under_way:
-                    break
+                elif not self._goes_on() or not (self._under_way or self._more):
+                    break  # else there was no room for another chain, and is now that these have been given out
             yield from self._left_over()
         finally:
             self._crew.close()

@@ -56,6 +56,22 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert checkpoints.interrupted(tmp_path, RUN) is None
 
 
+def test_what_had_begun_and_was_not_done_is_known(tmp_path: Path) -> None:
+    with checkpoints.begun(tmp_path, RUN, resume=False) as checkpoint:
+        assert checkpoint.cut == []
+        for number in (1, 2, 3, 4):
+            checkpoint.began(number)
+        checkpoint.done(3)
+        checkpoint.done(1, passed=False)
+    with checkpoints.begun(tmp_path, RUN, resume=True) as checkpoint:
+        assert checkpoint.cut == [2, 4]
+        assert list(checkpoint.finished) == [1, 3]
+        checkpoint.began(2)
+        checkpoint.done(2)
+    with checkpoints.begun(tmp_path, RUN, resume=True) as checkpoint:
+        assert checkpoint.cut == [4]
+
+
 def test_without_resume_it_begins_anew(tmp_path: Path) -> None:
     begin(tmp_path, 1, 2)
     assert begin(tmp_path, 9) == []

@@ -288,3 +288,13 @@ def test_where_the_processor_is_what_requests_wait_for_fewer_run_at_once() -> No
         time.sleep(0.02)  # next to nothing of it
         load.look()
     assert load.useful == 8
+
+
+def test_rows_that_wait_for_a_slow_one_are_followed_by_the_rest(tmp_path: Path, server: Server) -> None:
+    """So many have ended and wait to be given out that there is no room for more: then they all are, at once."""
+    server.hook = lambda _method, path: time.sleep(0.7) if path.endswith("n=1") else None
+    write(tmp_path, c=f"requests:\n  a: {{get: '{server.url}/echo?n=<<iteration>>'}}\n")
+    done = zrun(tmp_path, "c.yaml", "-n", "300", "-j", "2", "--format", "json")
+    assert done.status == 0
+    assert [step["row"] for step in done.document["steps"]] == list(range(1, 301))
+    assert len(server.seen) == 300

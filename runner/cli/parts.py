@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner import plan
-from runner.cli import data, options
+from runner.cli import data, options, screen
 from runner.cli.assemble import Assembly
 from runner.cli.demands import Demands
 from runner.cli.running import Turn
@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.files.checkpoints import Checkpoint
     from runner.selection import Selection
+
+_MOST = 10  # so many rows are told by their numbers
 
 
 class Part:
@@ -125,7 +127,19 @@ def checkpoint(chosen: Namespace, part: Part, stack: ExitStack) -> Checkpoint | 
     asked = [word for pair in _asked(chosen) for word in pair]
     if (chosen.no_save or chosen.replay) and not chosen.resume:
         return None
-    return stack.enter_context(data.checkpoint(part.assembly, part.turns, asked, resume=chosen.resume))
+    found = stack.enter_context(data.checkpoint(part.assembly, part.turns, asked, resume=chosen.resume))
+    if found and found.cut:
+        screen.tell([_cut(found.cut)], color=chosen.color)
+    return found
+
+
+def _cut(rows: Sequence[int]) -> Problem:
+    """What to tell of rows that an interrupted run had begun."""
+    shown = f"{', '.join(map(str, rows[:_MOST]))}{f' and {len(rows) - _MOST} more' if len(rows) > _MOST else ''}"
+    one = len(rows) == 1
+    message = f"row{'' if one else 's'} {shown} had begun when the run was interrupted, and {'is' if one else 'are'} sent again"
+    hint = f"see at the server what of {'it' if one else 'them'} was done already"
+    return Problem(message, None, hint, warning=True)
 
 
 def _asked(chosen: Namespace) -> Iterator[tuple[str, str]]:
@@ -138,10 +152,17 @@ def _asked(chosen: Namespace) -> Iterator[tuple[str, str]]:
 
 
 def left(turns: data.Turns | None, found: Checkpoint | None) -> Iterable[Turn] | None:
-    """The rows that are yet to be run."""
+    """The rows that are yet to be run, each noted as begun. While they are gone through, raises InputError."""
     if turns is None or found is None:
         return turns
-    return (turn for turn in turns if turn.number not in found.finished)
+    return _begun(turns, found)
+
+
+def _begun(turns: data.Turns, found: Checkpoint) -> Iterator[Turn]:
+    for turn in turns:
+        if turn.number not in found.finished:
+            found.began(turn.number)
+            yield turn
 
 
 def noting(found: Checkpoint | None) -> Callable[[Turn, bool], None]:

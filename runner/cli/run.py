@@ -303,7 +303,7 @@ def _report(
         reporter.ended(whole)
         if not chosen.replay:
             past.keep()
-        if not (whole.interrupted or run.problems or (chosen.fail_fast and whole.exit_code)):
+        if run.whole and not (whole.interrupted or run.problems or (chosen.fail_fast and whole.exit_code)):
             for found in checkpoints:
                 if found is not None:
                     found.complete()

@@ -57,7 +57,7 @@ class Run:
     """A run of several collections, `workers` requests at once.
 
     `problems` are those of the run itself, that ended it: a row that cannot be read. `turns` counts those that were run to
-    their end.
+    their end; `whole` tells that all have begun.
     """
 
     def __init__(self, ready: Sequence[Ready], stop: Stop, fail_fast: bool, workers: int) -> None:
@@ -67,6 +67,7 @@ class Run:
         self.workers = workers
         self.problems: list[Problem] = []
         self.turns = 0
+        self.whole = False
         self._at_once: parallel.Run | None = None
         self._unnoted = False
 
@@ -138,6 +139,7 @@ class Run:
             except InputError as error:
                 self.problems.extend(error.problems)
                 return
+        self.whole = True
 
     def _turn_done(self, ready: Ready, turn: Turn) -> Callable[[bool], None]:
         def done(passed: bool) -> None:

@@ -1,8 +1,8 @@
 """How far a run over rows has come, so that one that was interrupted can go on: `ROOT/.zrun/runs/KEY.run`.
 
-The file's first line is JSON and says which run it is; each further line is the number of a row that is done. A line is in the
-file when `done` returns, whatever becomes of the process then; the machine's own end may cost the last second. No value of a
-row is in it. A lock keeps two runs of the same from sending a row twice.
+The file's first line is JSON and says which run it is; each further line is the number of a row that has begun, or is done.
+A line is in the file when `began` or `done` returns, whatever becomes of the process then; the machine's own end may cost
+the last second. No value of a row is in it. A lock keeps two runs of the same from sending a row twice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VERSION = 1
 # Seconds: how long a run waits for another that begins or ends at the same moment; and how often lines are put on disk.
 LOCK_TIME = 10.0
 SYNC_EVERY = 1.0
-_LINE = re.compile(rb"([0-9]{1,18})( failed)?\n")
+_LINE = re.compile(rb"([0-9]{1,18})( failed| begun)?\n")
 _LONGEST_HEAD = 1 << 20
 _MOST_OTHERS = 100
 
@@ -36,17 +36,25 @@ T = TypeVar("T")
 
 
 class Checkpoint:
-    """The rows of a run that are done. `failed` are those among them that did not pass."""
+    """The rows of a run that are done. `failed` are those among them that did not pass; `cut` are those that had begun and were
+    not done when the run was interrupted: what of them was sent, nobody knows.
+    """
 
-    def __init__(self, path: Path, descriptor: int, finished: Finished, failed: Finished) -> None:
-        self.finished = finished
-        self.failed = failed
+    def __init__(self, path: Path, descriptor: int, noted: _Noted) -> None:
+        self.finished = noted.finished
+        self.failed = noted.failed
+        self.cut = sorted(noted.begun)
         self.whole = False
         self._path = path
         self._descriptor = descriptor
         self._end = os.fstat(descriptor).st_size
         self._synced = time.monotonic()
         self._lock = allocate_lock()
+
+    def began(self, number: int) -> None:
+        """Row `number` (or iteration) is about to be sent. For any thread. Raises InputError."""
+        with self._lock:
+            _attempt(self._path, lambda: self._append(b"%d begun\n" % number))
 
     def done(self, number: int, *, passed: bool = True) -> None:
         """Row `number` (or iteration) is done, and will not be sent again. For any thread. Raises InputError."""
@@ -90,7 +98,7 @@ def begun(root: Path, run: Run, *, resume: bool) -> Iterator[Checkpoint]:
             _attempt(path, lambda: durable.replace(path, json.dumps(head).encode() + b"\n"))
         descriptor = _attempt(path, lambda: os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)))
         try:
-            checkpoint = Checkpoint(path, descriptor, *_attempt(path, lambda: _read(path, descriptor)))
+            checkpoint = Checkpoint(path, descriptor, _attempt(path, lambda: _read(path, descriptor)))
             try:
                 yield checkpoint
             finally:
@@ -113,7 +121,7 @@ def interrupted(root: Path, run: Run) -> int | None:
         if head is None or head["contents"] != run.contents:
             return None
         with (folder / f"{run.key}.run").open("rb") as file:
-            return len(_lines(file)[0])
+            return len(_Noted(file).finished)
     except (OSError, private.Exposed):
         return None
 
@@ -215,28 +223,38 @@ def _head(path: Path) -> Any:
     return None
 
 
-def _read(path: Path, descriptor: int) -> tuple[Finished, Finished]:
-    """What is done. A last line that was cut is taken away, so that none is put behind it. Raises OSError."""
+def _read(path: Path, descriptor: int) -> _Noted:
+    """What is noted. A last line that was cut is taken away, so that none is put behind it. Raises OSError."""
     with path.open("rb") as file:
-        finished, failed, end = _lines(file)
-    os.ftruncate(descriptor, end)
-    return finished, failed
+        noted = _Noted(file)
+    os.ftruncate(descriptor, noted.end)
+    return noted
 
 
-def _lines(file: Iterable[bytes]) -> tuple[Finished, Finished, int]:
-    """The rows that are done, those of them that failed, and where the last whole line ends."""
-    finished, failed, end = Finished(), Finished(), 0
-    for line in file:
-        if line.endswith(b"\n"):
-            end += len(line)
-        match = _LINE.fullmatch(line)
-        if match:
-            finished.add(int(match[1]))
-            if match[2]:
-                failed.add(int(match[1]))
-            else:
-                failed.discard(int(match[1]))
-    return finished, failed, end
+class _Noted:
+    """What the lines of a file say: the rows that are done, those of them that failed, those that had begun and are not done;
+    and where the last whole line ends.
+    """
+
+    def __init__(self, file: Iterable[bytes]) -> None:
+        self.finished, self.failed, self.begun, self.end = Finished(), Finished(), set[int](), 0
+        for line in file:
+            if line.endswith(b"\n"):
+                self.end += len(line)
+            match = _LINE.fullmatch(line)
+            if match:
+                self._take(int(match[1]), match[2])
+
+    def _take(self, number: int, word: bytes | None) -> None:
+        if word == b" begun":
+            self.begun.add(number)
+            return
+        self.begun.discard(number)
+        self.finished.add(number)
+        if word:
+            self.failed.add(number)
+        else:
+            self.failed.discard(number)
 
 
 def _attempt(path: Path, act: Callable[[], T]) -> T:
