@@ -115,10 +115,11 @@ def _url(request: RequestSpec, lookup: Lookup) -> _Ink:
     ink.add(written)
     _check_address(ink, place)
     ink.real, ink.shown = ink.real.partition("#")[0], ink.shown.partition("#")[0]
-    separator = "&" if "?" in ink.real else "?"
+    _, mark, query = ink.real.partition("?")
+    # A question mark is a sign as any other in a query (RFC 3986, 3.4), so a value may end with one.
+    separator = "?" if not mark else "" if not query or query.endswith("&") else "&"
     for name, value in _pairs(request.query, lookup):
-        if not ink.real.endswith(("?", "&")):
-            ink.add(separator)
+        ink.add(separator)
         ink.encoded(name, _QUERY_SAFE)
         ink.add("=")
         ink.encoded(value, _QUERY_SAFE)

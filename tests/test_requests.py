@@ -45,6 +45,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "get: <<url>>/echo?a=1#top\nquery: {b: [1, 2], c: null, d: 'x y', e: '&='}",
         {"raw-query": "a=1&b=1&b=2&d=x%20y&e=%26%3D"},
     ),
+    "query, a value that ends with a question mark": (
+        "get: <<url>>/echo?a=b?\nquery: {c: 'd?', e: '?', f: g}",
+        {"raw-query": "a=b?&c=d?&e=?&f=g"},
+    ),
+    "query, none yet": ("get: <<url>>/echo?\nquery: {a: b}", {"raw-query": "a=b"}),
+    "query, open": ("get: <<url>>/echo?a=b&\nquery: {c: d}", {"raw-query": "a=b&c=d"}),
     "method": ("method: purge\nurl: <<url>>/echo", {"method": "PURGE"}),
     "headers": (
         "get: <<url>>/echo\nheaders: {X-A: [1, 2], X-B: null, X-C: ' <<n>> '}",

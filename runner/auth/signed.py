@@ -70,7 +70,9 @@ def _without(url: str, names: set[str]) -> str:
 
 
 def _separator(url: str) -> str:
-    return "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+    _, mark, query = url.partition("?")
+    # A question mark is a sign as any other in a query (RFC 3986, 3.4), so a value may end with one.
+    return "?" if not mark else "" if not query or query.endswith("&") else "&"
 
 
 def with_cookie(call: Call, name: str, value: str | Secret, place: Location) -> Call:

@@ -100,6 +100,12 @@ def test_it_is_sent_and_shown_nowhere(tmp_path: Path, server: Server, name: str)
     assert all(any(mark in holder for mark in MARKS) for holder in holders)
 
 
+def test_a_parameter_of_a_scheme_stands_behind_a_question_mark_that_is_a_value(tmp_path: Path, server: Server) -> None:
+    done = run(tmp_path, server, SCHEMES["api-key in the query"], "get: <<url>>/echo, query: {a: 'b?'}")
+    assert done.status == 0, done.out + done.err
+    assert server.paths()[0].startswith("/echo?a=b?&key=")
+
+
 @pytest.mark.parametrize("name", SCHEMES)
 def test_another_origin_gets_nothing_of_it(tmp_path: Path, server: Server, name: str) -> None:
     with Server() as other:
