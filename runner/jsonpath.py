@@ -99,17 +99,31 @@ def places(path: str) -> Callable[[Value], list[tuple[str | int, ...]]]:
     """What gives the places that `path` selects, each as names and indexes. Raises ValueError when it is not a JSONPath."""
     steps = singular(path)
     if steps is not None:
-        return lambda _: [steps]
+        return lambda document: _place(document, steps)
     compile_jsonpath(path)  # it says what is wrong
     query = _environment().compile(path)
 
     def found(document: Value) -> list[tuple[str | int, ...]]:
+        if not isinstance(document, (list, dict)):
+            return [()] if query.empty() else []
         try:
             return [tuple(match.parts) for match in query.finditer(document)]
         except (TimeoutError, RecursionError):
             raise Unreadable("the JSONPath takes too long, or what it looks into is nested too deeply") from None
 
     return found
+
+
+def _place(document: Value, steps: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
+    """`steps` with indexes from the end counted from the beginning; nothing where there is nothing."""
+    value, found = document, list[str | int]()
+    for step in steps:
+        inner = _walk(value, (step,))
+        if isinstance(inner, Missing):
+            return []
+        found.append(step + len(value) if isinstance(step, int) and step < 0 and isinstance(value, list) else step)
+        value = inner
+    return [tuple(found)]
 
 
 def _compiled(path: str) -> Select:

@@ -53,6 +53,14 @@ def test_what_is_ignored_is_left_out(folder: Path) -> None:
     assert (done.status, paths(done)) == (0, [])
 
 
+def test_an_index_from_the_end_is_ignored_where_it_is(tmp_path: Path) -> None:
+    for name, last in (("a", "one.example"), ("b", "two.example")):
+        write(tmp_path, **{f"{name}__env": f"name: x\nhosts: [first.example, {last}]\n"})
+    assert zrun(tmp_path, "diff", "a", "b").status == 1
+    assert zrun(tmp_path, "diff", "a", "b", "--ignore", "$.hosts[-1]").status == 0
+    assert zrun(tmp_path, "diff", "a", "b", "--ignore", "$.hosts[-2]").status == 1
+
+
 def test_durations_are_compared_by_a_factor(folder: Path) -> None:
     report = json.loads((folder / "one.json").read_text("utf-8"))
     for step, seconds in zip(report["steps"], (1.0, 1.0), strict=True):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonpath import JSONPathEnvironment
 
 from runner.exchange import Unreadable
-from runner.jsonpath import compile_jsonpath, singular, stopped_at
+from runner.jsonpath import compile_jsonpath, places, singular, stopped_at
 from runner.values import MISSING, Value, equal
 
 SUITE = Path(__file__).parent / "data" / "jsonpath-compliance.json"
@@ -38,6 +38,17 @@ def test_the_compliance_suite_passes_whole() -> None:
     failed = {f"{case['name']}: {case['selector']}": why for case in CASES if (why := failure(case))}
     assert not failed
     assert len(CASES) >= 703
+
+
+def test_the_places_are_those_of_the_compliance_suite() -> None:
+    """Each as its normalized path (RFC 9535, 2.7), in which indexes are counted from the beginning."""
+    cases = [case for case in CASES if "result_paths" in case or "results_paths" in case]
+    assert len(cases) >= 447
+    for case in cases:
+        expected = case.get("results_paths", [case.get("result_paths")])
+        steps = [[singular(path) for path in paths] for paths in expected]
+        if not any(one is None for paths in steps for one in paths):  # with escapes in names they are the library's
+            assert places(case["selector"])(case["document"]) in steps, case["selector"]
 
 
 def test_the_suite_reaches_the_direct_walk() -> None:
