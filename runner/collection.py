@@ -134,6 +134,27 @@ class ForEach:
 
 
 @record
+class Ignored:
+    """A JSONPath (RFC 9535) of what in a body changes from one answer to the next."""
+
+    path: str
+    location: Location
+
+
+@record
+class SnapshotSpec:
+    """What a response snapshot is to hold. `on` False: none is kept. `headers` are names of fields, in lower case.
+
+    `location` is where the request itself says so; None: its folders do, or nobody.
+    """
+
+    on: bool = True
+    ignore: tuple[Ignored, ...] = ()
+    headers: tuple[str, ...] = ()
+    location: Location | None = None
+
+
+@record
 class Need:
     """An order that no variable shows: the id of an earlier request."""
 
@@ -180,6 +201,7 @@ class RequestSpec:
     until: Until | None = None
     for_each: ForEach | None = None
     delay: float = 0.0
+    snapshot: SnapshotSpec | None = None
     independent: bool = False  # it may change things while another request does
     layers: tuple[Variables, ...] = ()
 

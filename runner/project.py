@@ -6,6 +6,7 @@ following any link that has come since: each folder on the way is opened from th
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -115,21 +116,8 @@ class Project:
         Folders are made as needed. Raises OutsideError, and OSError for what cannot be written.
         """
         base, parts = self._judged(path, place, writing=True)
-        partial = f".{parts[-1]}.{time.monotonic_ns()}.part"
-        if not _FROM_FOLDER:
-            with _replacing(base.joinpath(*parts), partial) as file:
-                yield file
-            return
-        folder = _folder(base, parts[:-1], make=True)
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
-            with os.fdopen(os.open(partial, flags, 0o666, dir_fd=folder), "wb") as file:
-                yield file
-            os.replace(partial, parts[-1], src_dir_fd=folder, dst_dir_fd=folder)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(partial, dir_fd=folder)
-            os.close(folder)
+        with replacing_below(base, parts) as file:
+            yield file
 
 
 # No file is in it: for what no file's project is known of.
@@ -164,6 +152,45 @@ def _folder(base: Path, parts: tuple[str, ...], *, make: bool = False) -> int:
             os.close(folder)
         folder = inner
     return folder
+
+
+@contextmanager
+def replacing_below(base: Path, parts: tuple[str, ...]) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `parts` below the folder `base` when the block ends well; no link is followed.
+
+    Folders are made as needed. Raises OSError for what cannot be written, also where one of them is a link.
+    """
+    partial = f".{parts[-1]}.{time.monotonic_ns()}.part"
+    if not _FROM_FOLDER:
+        if any(base.joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts))):
+            raise OSError(errno.ELOOP, "a folder on the way is a link")
+        with _replacing(base.joinpath(*parts), partial) as file:
+            yield file
+        return
+    folder = _folder(base, parts[:-1], make=True)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+        with os.fdopen(os.open(partial, flags, 0o666, dir_fd=folder), "wb") as file:
+            yield file
+        os.replace(partial, parts[-1], src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(partial, dir_fd=folder)
+        os.close(folder)
+
+
+def removed_below(base: Path, parts: tuple[str, ...]) -> None:
+    """Remove the file `parts` below the folder `base`; no link is followed. Raises OSError."""
+    if not _FROM_FOLDER:
+        if any(base.joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts))):
+            raise OSError(errno.ELOOP, "a folder on the way is a link")
+        base.joinpath(*parts).unlink()
+        return
+    folder = _folder(base, parts[:-1])
+    try:
+        os.unlink(parts[-1], dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class Ports:
     knows where the token endpoint of a variable's provider is. `redactor` knows every secret that was sent or captured.
     `during` is entered while a step is taken, and within it while another request renews for it; `renews` tells whether a
     renewal is this step's to make: in a replay it is so where it was when the run was recorded.
+    `snapshot` compares what passed with what is kept of it, for the data row and the item of a for-each; None: nothing is.
     """
 
     send: Callable[[Call], Response]
@@ -69,6 +70,7 @@ class Ports:
     redactor: Redactor = field(default_factory=Redactor)
     during: Callable[[str, int | None], AbstractContextManager[None]] = lambda _id, _row: nullcontext()
     renews: Callable[[str], bool] = lambda _id: True
+    snapshot: Callable[[RequestSpec, Response, int | None, int | None], list[CheckResult]] | None = None
 
 
 class Shared:
@@ -201,12 +203,12 @@ class Session:
         assert request.for_each is not None
         if not items:
             yield self._not_sent(request, "skipped", "its `for-each` is empty")
-        for item in items:
+        for number, item in enumerate(items, start=1):
             if self.stop():
                 error = Cancelled(Problem("interrupted before this item was sent", request.location, "run it again"))
                 yield replace(self._failed(request, self.ports.now(), error), item=self._shown(item))
                 return
-            result = self._one(request, scope.with_item(request.for_each.name, item))
+            result = self._one(request, scope.with_item(request.for_each.name, item), number=number)
             yield replace(result, item=self._shown(item))
 
     def _shown(self, item: Value) -> str:
@@ -260,9 +262,15 @@ class Session:
         )
 
     def _one(
-        self, request: RequestSpec, scope: Scope, *, renewing: bool = False, journal: Journal | None = None
+        self,
+        request: RequestSpec,
+        scope: Scope,
+        *,
+        renewing: bool = False,
+        journal: Journal | None = None,
+        number: int | None = None,
     ) -> StepResult:
-        """Send `request` (with retries, renewal and until), keep what it captures, judge what came."""
+        """Send `request` (with retries, renewal and until), keep what it captures, judge what came. `number`: its item's."""
         started = self.ports.now()
         sent = Sent()
         try:
@@ -284,6 +292,10 @@ class Session:
             if refusal:
                 # That nothing could be captured from a refusal needs no saying.
                 problems, code = (refusal,), errors.CREDENTIALS
+        elif self.ports.snapshot and not renewing:
+            checks += self.ports.snapshot(request, response, self.row, number)
+            if not all(check.passed for check in checks):
+                passed, code = False, errors.FAILED
         return StepResult(
             request.id,
             request.title,

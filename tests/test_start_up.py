@@ -100,6 +100,12 @@ def test_a_plain_run_loads_yaml_and_what_frames_http(tmp_path: Path, server: Ser
     assert not {"runner.certificates", "runner.files.schemas", "runner.json_schema", "runner.markup"} & modules
     assert not {name for name in modules if name.startswith(("runner.reporters.documents", "runner.reporters.ci"))}
     assert not {"runner.cli.reports", "runner.cli.ci"} & modules
+    of_snapshots = {"runner.cli.snapshots", "runner.differences", "runner.files.snapshots", "runner.snapshots"}
+    assert not of_snapshots & modules
+    status, modules = loaded(tmp_path, "c.yaml", "--snapshot", "-r", "two", "--alone", "--var", "seen=1")
+    assert status == 0
+    assert of_snapshots <= modules
+    assert not heavy(modules)
 
 
 @pytest.mark.parametrize(

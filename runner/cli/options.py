@@ -116,6 +116,18 @@ def add_collections(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_snapshots(parser: argparse.ArgumentParser) -> None:
+    """--snapshot and its like: whether responses are compared with those that are kept."""
+    parser.add_argument(
+        "--snapshot", action="store_true", help="compare responses with those in snapshots/; keep new ones"
+    )
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--update-snapshots", action="store_true", help="keep what comes in the place of what was kept")
+    either.add_argument(
+        "--no-new-snapshots", action="store_true", help="compare; fail where none is kept (the default where CI is set)"
+    )
+
+
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """-r, --tag and their like: which requests."""
     parser.add_argument(

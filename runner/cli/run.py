@@ -35,6 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.cli.films import Film
     from runner.cli.reports import Reports
+    from runner.cli.snapshots import Snapshots
     from runner.environment import SecretSpec
     from runner.pace import Pace
 
@@ -70,6 +71,7 @@ def parser() -> options.Parser:
     made.add_argument(
         "--watch", action="store_true", help="run again whenever a file that the run reads has been saved"
     )
+    options.add_snapshots(made)
     data.add_options(made)
     made.add_argument("--record", metavar="DIR", help="keep what is sent and answered, without secrets, for --replay")
     made.add_argument("--replay", metavar="DIR", help="take the answers from a recording; send nothing, ask nobody")
@@ -165,6 +167,15 @@ def _film(chosen: Namespace, paths: Sequence[Path], words: Given, stack: ExitSta
     from runner.cli import films  # late: of these two options
 
     return films.of(chosen, paths, words, stack)
+
+
+def _snapshots(chosen: Namespace, ready: Sequence[Ready], parts: Sequence[Part], stack: ExitStack) -> Snapshots | None:
+    """What compares responses with those that are kept."""
+    if not (chosen.snapshot or chosen.update_snapshots or chosen.no_new_snapshots):
+        return None
+    from runner.cli import snapshots  # late: of these options
+
+    return snapshots.of(chosen, ready, parts, stack)
 
 
 def _prompts(chosen: Namespace, parts: Sequence[Part]) -> list[SecretSpec]:
@@ -271,6 +282,7 @@ def _report(
             )
             for part, found in zip(parts, checkpoints, strict=True)
         ]
+        kept = _snapshots(chosen, ready, parts, stack)
         past = _Past(parts)
         if any(found.failed for found in checkpoints if found):
             tally.codes.add(errors.FAILED)
@@ -301,13 +313,14 @@ def _report(
             earlier=earlier,
         )
         reporter.ended(whole)
+        noted = kept.end(parts, guard, whole) if kept else []
         if not chosen.replay:
             past.keep()
         if run.whole and not (whole.interrupted or run.problems or (chosen.fail_fast and whole.exit_code)):
             for found in checkpoints:
                 if found is not None:
                     found.complete()
-    missing = film.end(parts, guard) if film else []
+    missing = [*noted, *(film.end(parts, guard) if film else ())]
     unheard = [unwritten(stop.unheard)] if stop.unheard and not gone(stop.unheard) else []
     if assembly.redactor.warnings or run.problems or missing or unheard:
         told = [*missing, *run.problems, *unheard, *assembly.redactor.warnings]

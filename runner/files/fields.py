@@ -34,6 +34,7 @@ DURATION: Schema = {
 }
 RATE: Schema = {"type": "string", "pattern": r"^\s*[0-9.]+\s*/\s*[0-9.]*\s*(ms|s|min|m|h|d)\s*$"}
 NAMES: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
+PATH: Schema = {"type": "string", "pattern": r"^\$"}
 FLAG: Schema = {"type": "boolean"}
 # Patterns hold for texts alone, and never for what a template stands in.
 ADDRESS: Schema = {"type": "string", "pattern": r"^$|^[Hh][Tt][Tt][Pp][Ss]?://|<<"}
@@ -91,6 +92,13 @@ PART: Fields = {
     "content-type": (TEXT, "The media type. Default: by the file's name."),
 }
 RESPONSE: Fields = {"save": (TEXT, "Write the body to this file, while it arrives.")}
+SNAPSHOT: Fields = {
+    "ignore": (
+        {"anyOf": [PATH, {"type": "array", "items": PATH}]},
+        "JSONPaths of what changes from one answer to the next: only its type is kept.",
+    ),
+    "headers": (NAMES, "Header fields that belong to the snapshot. Default: none."),
+}
 GRAPHQL: Fields = {
     "query": (TEXT, "The GraphQL document."),
     "variables": ({"type": ["object", "string", "null"]}, "Its variables."),
@@ -108,6 +116,7 @@ _INHERITED: Fields = {
     "renew": (either({"type": "null"}, ref("renew")), "When a token is refused: renew it, then send once more."),
     "retry": (either({"type": "null"}, {"type": "integer"}, ref("retry")), "When and how often to send again."),
     "delay": (DURATION, "Wait before sending."),
+    "snapshot": (either(FLAG, ref("snapshot")), "What `run --snapshot` keeps of the response; false: nothing."),
     "independent": (
         FLAG,
         "With -j: may run beside other requests that change things. Default: these keep their order among themselves.",
@@ -369,6 +378,7 @@ def definitions() -> dict[str, Schema]:
         "until": {"type": "object", "properties": closed(UNTIL)["properties"]},
         "capture": closed(CAPTURE, required=["from"]),
         "response": closed(RESPONSE),
+        "snapshot": closed(SNAPSHOT),
         "graphql": closed(GRAPHQL, required=["query"]),
         "part": either(SCALAR, closed(PART), {"type": "array", "items": either(SCALAR, closed(PART))}),
         "defaults": closed(DEFAULTS),

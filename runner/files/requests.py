@@ -17,6 +17,7 @@ from runner.collection import (
     Renew,
     RequestSpec,
     Retry,
+    SnapshotSpec,
     Text,
     Until,
     Variables,
@@ -90,6 +91,7 @@ def read_request(request_id: str, key: Node, node: Node, around: Surroundings, f
         retry=_retry(given.get("retry"), form),
         until=_until(own.get("until"), form, around.project),
         for_each=_for_each(own, form),
+        snapshot=_snapshot(around, own, form),
         layers=around.layers,
         **optional,
     )
@@ -333,6 +335,16 @@ def _until(node: Node | None, form: Form, project: Project) -> Until | None:
         form.wrong(node, "`until` says not what must hold", "add an expectation: {status: 200}")
     given = {name: form.duration(value, f"`{name}`", 5.0) for name, value in times.items()}
     return Until(expectations(on, form, project), node.location, **given)
+
+
+def _snapshot(around: Surroundings, own: dict[str, Node], form: Form) -> SnapshotSpec | None:
+    """What the folders and the request say, added up; the innermost `true` or `false` says whether."""
+    nodes = [layer["snapshot"] for layer in (*around.defaults, own) if "snapshot" in layer]
+    if not nodes:
+        return None
+    from runner.files import snapshots  # late: few requests say anything of them
+
+    return snapshots.read_spec(nodes, form, own="snapshot" in own)
 
 
 def _for_each(own: dict[str, Node], form: Form) -> ForEach | None:

@@ -36,6 +36,7 @@ _MADE_OF = frozenset(("aws4-hmac-sha256", "digest", "negotiate", "ntlm", "oauth"
 # Members that are secrets by their very name (RFC 6749, 2.3.1, 4.3.2 and 5.1; OpenID Connect Core, 3.1.3.3), for those that no
 # capture has made known.
 _TOKENS = r"access_token|refresh_token|id_token|client_secret|password"
+_TOKEN = re.compile(_TOKENS, re.IGNORECASE)
 _JSON_TOKEN = re.compile(rf'("(?:{_TOKENS})"\s*:\s*")(?!<<)(?:[^"\\]|\\.)+', re.IGNORECASE | re.DOTALL)
 # Signatures that stand in an address: whoever has one may do what it signs.
 _SIGNATURES = "oauth_signature|x-amz-signature|x-amz-security-token"
@@ -161,6 +162,11 @@ def placeholders(text: str) -> str:
         return f"{match[1]}<<{name}>>"
 
     return _FORM_TOKEN.sub(named, _JSON_TOKEN.sub(named, text))
+
+
+def is_token(name: str) -> bool:
+    """Whether a member of that name is a secret by its very name."""
+    return _TOKEN.fullmatch(name) is not None
 
 
 def _laid_out(text: str, *, json_it: bool) -> Iterator[str]:
