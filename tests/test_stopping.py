@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from runner.cli.stopping import is_interrupt, listening
 from tests.commands import environment, write
 from tests.servers import Server
 
@@ -78,7 +79,7 @@ class Running:
 
     def summed(self) -> int | None:
         """How many requests the summary tells of, which is the last that is printed."""
-        found = re.search(r"^(\d+) requests?: ", self.out, re.MULTILINE)
+        found = re.search(r"^(\d+) requests?\b", self.out, re.MULTILINE)
         return int(found[1]) if found else None
 
     def reports(self) -> int:
@@ -228,7 +229,7 @@ def test_a_signal_while_results_are_told_takes_no_result_from_any_report(
         until(lambda enough=enough: len(server.seen) >= enough)  # type: ignore[misc]
         run.send(chance.choice((signal.SIGTERM, signal.SIGHUP)))
         assert run.end() in (143, 129)
-        assert run.reports() == run.summed()
+        assert run.reports() == run.summed(), run.out
         assert run.reports() <= len(server.seen) < 5000
 
 
@@ -273,3 +274,18 @@ def test_before_anything_is_sent_any_signal_ends_it(tmp_path: Path, server: Serv
     os.close(hand)
     os.close(theirs)
     assert server.seen == []
+
+
+def test_a_signal_while_a_class_is_made_is_one() -> None:
+    """Python 3.11 makes a RuntimeError of it."""
+
+    class Field:
+        def __set_name__(self, owner: type, name: str) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with listening() as stop:
+        stop.begin()
+        with pytest.raises(KeyboardInterrupt), stop.at_once:
+            type("Made", (), {"field": Field()})
+        assert stop.status(0) == 143
+    assert not is_interrupt(RuntimeError("another"))

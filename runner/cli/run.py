@@ -20,7 +20,7 @@ from runner.cli.outlet import gone, outlet, unwritten
 from runner.cli.parts import Part, checkpoint, left, listed, noting, total
 from runner.cli.parts import of as parts_of
 from runner.cli.running import Ready, Run
-from runner.cli.stopping import Stop, listening
+from runner.cli.stopping import Stop, is_interrupt, listening
 from runner.errors import Cancelled, InputError, PolicyError, Problem, ZrunError
 from runner.leaks import Guard
 from runner.plan import Plan, Step
@@ -118,7 +118,9 @@ def _stoppable(chosen: Namespace, read: set[Path] | None = None) -> int:
             return _once(chosen, stop, read)
         except Cancelled as error:
             screen.tell(error.problems, color=chosen.color, redact=error.redact)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if not is_interrupt(error):
+                raise
             screen.say("interrupted")
         return stop.status(errors.INTERRUPTED)
 

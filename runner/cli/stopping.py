@@ -51,6 +51,7 @@ class Stop:
 
     def end(self) -> None:
         """No more is sent; what is known is written down."""
+        self.due = None
         if self._running:
             self._running, self._patient = False, True
 
@@ -90,7 +91,6 @@ class Stop:
 
     def interrupt(self) -> NoReturn:
         """End the run here. Raises KeyboardInterrupt."""
-        self.due = None
         self.end()
         raise KeyboardInterrupt
 
@@ -121,9 +121,18 @@ class _AtOnce:
         if self._stop.due is not None:
             self._stop.interrupt()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._depth -= 1
         self._stop.open = self._depth > 0
+        if error is not None and is_interrupt(error):
+            raise KeyboardInterrupt from None
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether `error` is a signal's doing: what comes while a class with descriptors is made, Python 3.11 wraps."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt)
+    )
 
 
 def _say(text: str) -> None:
