@@ -88,7 +88,8 @@ class Header:
     """What else decided the run: its clock at the start (epoch seconds), its seed, and the names of secrets that it had.
 
     `captured` is what the private state held, each secret as its mask; `sandbox` the addresses of the embedded one;
-    `issuers` what was known of issuers of tokens: a JSON document and when it was fetched.
+    `issuers` what was known of issuers of tokens: a JSON document and when it was fetched. `interrupted`: it was not run to
+    its end.
     """
 
     version: str
@@ -100,6 +101,7 @@ class Header:
     captured: Mapping[str, Captured]
     sandbox: Mapping[str, str]
     issuers: Mapping[str, tuple[str, float]]
+    interrupted: bool = False
 
 
 @record

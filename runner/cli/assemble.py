@@ -34,7 +34,7 @@ from runner.values import Secret, Value, secrets_in, taint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runner.cli.replaying import Replayed
+    from runner.cli.films.replaying import Replayed
     from runner.files.secrets_file import GivenSecret
     from runner.files.state import State
     from runner.sandbox import Running

@@ -1,12 +1,7 @@
-"""`--record DIR`: what a run sends and is answered goes to a cassette for each collection, without any secret.
-
-The clock of a recorded run stands still but when a step begins, when an answer comes, and when the run waits: then a replay
-can show the same times to everything that asks for one.
-"""
+"""`--record DIR`: what a run sends and is answered goes to a cassette for each collection, without any secret."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,154 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner import __version__
-from runner.cassettes import Answer, Asked, Body, Entry, Failure, Header, Whose
+from runner.cassettes import Entry, Header, Whose
 from runner.cli import authentication, sending
 from runner.cli.assemble import Assembly
+from runner.cli.films import exchanges
+from runner.cli.films.moments import Moment, on_behalf, within
 from runner.cli.parts import Part
 from runner.cli.sending import Send
-from runner.errors import InputError, NetworkError, Problem, ZrunError
-from runner.exchange import IN_MEMORY, Call, Hop, Response
-from runner.exchange import Part as FormPart
+from runner.errors import InputError, Problem, ZrunError
+from runner.exchange import Call, Response
 from runner.files import cassettes
 from runner.leaks import Guard
-from runner.project import root_of
-from runner.redact import Redactor, carriers
-from runner.reporters import Redact, wire
+from runner.redact import carriers
 from runner.session import Ports
-from runner.values import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.pace import Pace
-
-# A cookie's value that is at least so long is looked for as a secret: a shorter one is rather a setting than a session.
-_SESSION = 16
-
-
-class Moment(threading.local):
-    """Where a thread is: whose step it takes, by whom on its behalf, and the time of it."""
-
-    whose: Whose = ("", None)
-    by: str | None = None
-    at: float | None = None
-
-
-@contextmanager
-def within(moment: Moment, step: str, row: int | None, at: Callable[[], float]) -> Iterator[None]:
-    """While a step is taken; within it, while another request renews for it."""
-    if moment.at is not None:
-        before, moment.by = moment.by, step
-        try:
-            yield
-        finally:
-            moment.by = before
-        return
-    moment.whose, moment.at = (step, row), at()
-    try:
-        yield
-    finally:
-        moment.whose, moment.at = ("", None), None
-
-
-@contextmanager
-def on_behalf(moment: Moment, name: str) -> Iterator[None]:
-    before, moment.by = moment.by, name
-    try:
-        yield
-    finally:
-        moment.by = before
-
-
-def asked(call: Call, redactor: Redactor) -> Asked:
-    """A call as a cassette holds it: before a scheme signed it, masked."""
-    redact = carriers.masking(redactor)
-    bare = call.unsigned.call if call.unsigned else call
-    redactor.add_all(call.secrets)
-    headers = tuple(wire.fields(call.headers, redact))
-    return Asked(redact(bare.method), redact(wire.address(bare)), headers, _sent(bare, redact))
-
-
-def _sent(call: Call, redact: Redact) -> str:
-    content = call.content
-    if content is None:
-        return ""
-    if isinstance(content, tuple):
-        return "".join(_part(part, redact) + "\n" for part in content)
-    return _content(content, redact)
-
-
-def _part(part: FormPart, redact: Redact) -> str:
-    named = f"{redact(part.name)}" + (f" ({redact(part.filename)})" if part.filename else "")
-    return f"{named}: {_content(part.content, redact)}"
-
-
-def _content(content: bytes | Path, redact: Redact) -> str:
-    """A body's text, masked; of one that is no text or lies in a file, its hash."""
-    if isinstance(content, Path):
-        try:
-            with content.open("rb") as file:
-                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-        except (OSError, ValueError):
-            return "(a file that cannot be read)"
-    try:
-        return wire.placeholders(redact(content.decode("utf-8")))
-    except UnicodeDecodeError:
-        return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def answer(response: Response, redactor: Redactor) -> Answer:
-    """A response as a cassette holds it: what is known to be a secret, or is one by its name, as its mask."""
-    learn_cookies(response, redactor)
-    redact = carriers.masking(redactor)
-    return Answer(
-        status=response.status,
-        reason=redact(response.reason),
-        http_version=response.http_version,
-        url=redact(wire.safe_url(response.url)),
-        headers=tuple(_fields(response, redact)),
-        body=_received(response, redact),
-        duration=response.duration,
-        redirects=tuple(
-            Hop(hop.status, redact(wire.safe_url(hop.url)), redact(wire.safe_url(hop.target)), hop.dropped)
-            for hop in response.hops
-        ),
-        certificate=(response.certificate.der, response.certificate.seen) if response.certificate else None,
-    )
-
-
-def learn_cookies(response: Response, redactor: Redactor) -> None:
-    """A session's cookie is masked wherever it turns up later: in a capture, in an address."""
-    for name, value in response.cookies.items():
-        if len(value) >= _SESSION:
-            redactor.add(Secret(value, f"cookie-{name}"))
-
-
-def _fields(response: Response, redact: Redact) -> Iterator[tuple[str, str]]:
-    for name, value in response.headers:
-        if name.lower() == "set-cookie":
-            cookie, equals, rest = value.partition("=")
-            _, semicolon, attributes = rest.partition(";")
-            kept = f"{cookie}{equals}<<cookie-{cookie.strip()}>>{semicolon}{attributes}" if equals else "..."
-            yield name, redact(kept)
-        else:
-            yield from wire.fields(((name, value),), redact)
-
-
-def _received(response: Response, redact: Redact) -> Body:
-    content = response.content
-    if response.size > IN_MEMORY:
-        return Body(b"", response.size, f"it has {response.size} bytes; a cassette takes {IN_MEMORY}")
-    if isinstance(content, Path):
-        try:
-            content = content.read_bytes()
-        except OSError:
-            return Body(b"", response.size, "its file could not be read")
-    masked = cassettes.masked_body(Body(content, response.size), redact)
-    try:
-        text = masked.content.decode("utf-8")
-    except UnicodeDecodeError:
-        return masked
-    return replace(masked, content=wire.placeholders(text).encode())
 
 
 class Recorder:
@@ -190,7 +54,7 @@ class Recorder:
         """Before the first request: what the private state holds now. Raises InputError for a folder that takes no file."""
         for part in parts:
             self._headers[part.plan.collection.path] = self._header(part)
-            target = cassettes.path_of(self._folder, root_of(part.plan.collection.path), part.plan.collection.path)
+            target = cassettes.path_of(self._folder, part.plan.collection.path)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -209,7 +73,7 @@ class Recorder:
             sandbox = dict(assembly.sources.given) if assembly.running else {}
             return Header(
                 __version__,
-                name_of(path),
+                cassettes.name_of(path),
                 environment.id if environment else None,
                 self._start,
                 self._seed,
@@ -261,10 +125,10 @@ class Recorder:
             self._moment.at = ended
         step, row = self._moment.whose
         redactor = assembly.redactor
-        sent = asked(call, redactor)
-        got = answer(response, redactor) if response is not None else None
+        sent = exchanges.asked(call, redactor)
+        got = exchanges.answer(response, redactor) if response is not None else None
         entry = Entry(
-            step, row, self._moment.by, started, ended, sent, got, _failure(error, redactor) if error else None
+            step, row, self._moment.by, started, ended, sent, got, exchanges.failure(error, redactor) if error else None
         )
         if got is not None and got.body.left_out is not None:
             message = f"the answer to `{step}` is not in the cassette: {got.body.left_out}"
@@ -306,7 +170,7 @@ class Recorder:
             if spool is None:
                 continue
             redactor = part.assembly.redactor
-            target = cassettes.path_of(self._folder, root_of(path), path)
+            target = cassettes.path_of(self._folder, path)
             with spool:
                 if redactor.warnings:
                     message = f"{target} was not written: a secret is too short to be found and removed"
@@ -328,23 +192,6 @@ class Recorder:
                     continue
                 guard.wrote(target)
         return problems
-
-
-def _failure(error: ZrunError, redactor: Redactor) -> Failure:
-    problem = error.problems[0]
-    hint = None if problem.hint is None else redactor.text(problem.hint)
-    message = redactor.text(problem.message)
-    if isinstance(error, NetworkError):
-        return Failure(message, hint, error.exit_code, error.kind, error.sent)
-    return Failure(message, hint, error.exit_code)
-
-
-def name_of(path: Path) -> str:
-    """A collection's file as seen from its project."""
-    try:
-        return path.resolve().relative_to(root_of(path).resolve()).as_posix()
-    except ValueError:
-        return path.name
 
 
 def _issuers(assembly: Assembly) -> dict[str, tuple[str, float]]:

@@ -51,13 +51,13 @@ def of(chosen: Namespace, paths: Sequence[Path], words: Given, stack: ExitStack)
     if chosen.record:
         from secrets import token_hex  # late: beside its one use
 
-        from runner.cli.recording import Recorder  # late: of the one option
+        from runner.cli.films.recording import Recorder  # late: of the one option
 
         words.seed = words.seed or token_hex(8)
         recorder = Recorder(Path(chosen.record), words.ahead, words.seed)
         words.clock = recorder.clock
         return recorder
-    from runner.cli.replaying import Player  # late: of the other option
+    from runner.cli.films.replaying import Player  # late: of the other option
 
     player = Player(Path(chosen.replay), paths, stack)
     words.seed, words.clock, words.replayed = player.seed, player.clock, player.replayed

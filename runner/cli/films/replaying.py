@@ -13,10 +13,11 @@ from pathlib import Path
 
 from runner import redirects
 from runner.cassettes import Answer, Cassette, Entry, Failure, Tape
-from runner.cli import authentication, recording, sending
+from runner.cli import authentication, sending
 from runner.cli.assemble import Assembly
+from runner.cli.films import exchanges
+from runner.cli.films.moments import Moment, on_behalf, within
 from runner.cli.parts import Part
-from runner.cli.recording import Moment, on_behalf, within
 from runner.cli.sending import Send
 from runner.collection import AuthSpec
 from runner.credentials import Auth
@@ -35,7 +36,7 @@ from runner.files import cassettes
 from runner.files.published import Published
 from runner.files.state import State
 from runner.leaks import Guard
-from runner.project import replacing, root_of
+from runner.project import replacing
 from runner.results import StepResult
 from runner.scope import Scope
 from runner.session import Ports
@@ -73,7 +74,7 @@ class Player:
         self._moment = Moment()
         self._cassettes: dict[Path, Cassette] = {}
         for path in paths:
-            file = cassettes.path_of(folder, root_of(path), path)
+            file = cassettes.path_of(folder, path)
             if file.exists() or len(paths) == 1:
                 self._cassettes[path.resolve()] = _of(path, cassettes.read(file))
         if not self._cassettes:
@@ -97,7 +98,7 @@ class Player:
         for part in parts:
             path = part.plan.collection.path
             if path.resolve() not in self._cassettes:
-                cassettes.read(cassettes.path_of(self._folder, root_of(path), path))
+                cassettes.read(cassettes.path_of(self._folder, path))
             if self._header.sandbox:
                 part.assembly.reach(self._header.sandbox)
 
@@ -113,7 +114,7 @@ class Player:
         tape = self._tapes[assembly.collection.path.resolve()]
 
         def send(call: Call) -> Response:
-            found = tape.take(self._moment.whose, recording.asked(call, assembly.redactor), call.location)
+            found = tape.take(self._moment.whose, exchanges.asked(call, assembly.redactor), call.location)
             if self._moment.at is not None:
                 self._moment.at = found.ended
             if found.failure is not None:
@@ -121,7 +122,7 @@ class Player:
             assert found.answer is not None, "an entry has one of the two"
             response = self._response(found, found.answer, call, assembly)
             sending.learn_tokens(assembly, response)
-            recording.learn_cookies(response, assembly.redactor)
+            exchanges.learn_cookies(response, assembly.redactor)
             return response
 
         yield send
@@ -210,7 +211,7 @@ class _Signing:
 
 def _of(path: Path, cassette: Cassette) -> Cassette:
     """Raises InputError for the cassette of another collection."""
-    if cassette.header.collection != recording.name_of(path):
+    if cassette.header.collection != cassettes.name_of(path):
         message = f"{cassette.name} is of another collection: {cassette.header.collection}"
         raise InputError(Problem(message, None, "--record this one"))
     return cassette
