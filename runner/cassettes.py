@@ -5,17 +5,23 @@ Nothing here holds a secret: what is recorded has been masked before, and what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from threading import Lock
 from typing import TypeAlias
 
 from runner.errors import InputError, Location, Problem
-from runner.exchange import Headers, Hop
+from runner.exchange import IN_MEMORY, Headers, Hop
 from runner.records import record
 from runner.scope import Captured
 
 # Whose exchange it is: the id of the step, and the number of its data row (None: the collection is run once).
 Whose: TypeAlias = tuple[str, int | None]
+
+# Who asks for a token on behalf of a step; see Entry.by.
+PROVIDER = "oauth2"
+# How the body of a request begins that is a file with secrets: no two runs have the same, so any file is it.
+A_FILE_WITH = "(a file that holds"
 
 
 @record
@@ -31,13 +37,20 @@ class Body:
 class Asked:
     """A request, before a scheme signed it: what decides which answer is its own, and `headers` to be read by people.
 
-    `body` is the masked text, or what stands for one that is no text (its hash); empty when there is none.
+    `body` is the masked text, or what stands for one that is long or no text (its hash); empty when there is none.
     """
 
     method: str
     url: str
     headers: Headers
     body: str
+
+
+def shortened(body: str) -> str:
+    """A request's body as a cassette holds it: of a long one its hash, by which it is known again."""
+    if len(body) <= IN_MEMORY:
+        return body
+    return f"sha256:{sha256(body.encode('utf-8', 'surrogatepass')).hexdigest()} of {len(body)} characters"
 
 
 @record
@@ -68,7 +81,7 @@ class Failure:
 
 @record
 class Entry:
-    """One exchange. `by` is who sent it on behalf of the step: the request that renews its token, a provider's name.
+    """One exchange. `by` is who sent it on behalf of the step: the request that renews its token, or PROVIDER.
 
     `started` and `ended` are seconds since the epoch, by the clock of the run.
     """
@@ -120,6 +133,7 @@ class Tape:
     def __init__(self, cassette: Cassette) -> None:
         self._cassette = cassette
         self._left: dict[Whose, list[Entry]] = {}
+        self._asked: set[Whose] = set()  # the steps that found all that they asked for
         self._lock = Lock()
         for entry in reversed(cassette.entries):
             self._left.setdefault((entry.step, entry.row), []).append(entry)
@@ -133,15 +147,23 @@ class Tape:
         left = self._left.get(whose)
         return left[-1].by if left else None
 
-    def take(self, whose: Whose, asked: Asked, place: Location | None) -> Entry:
+    def unasked(self) -> Iterator[tuple[str, int]]:
+        """Steps that asked for what they sent, but not for all: what to call each, and how many exchanges are left."""
+        return ((_named(*whose), len(left)) for whose, left in self._left.items() if left and whose in self._asked)
+
+    def take(self, whose: Whose, by: str | None, asked: Asked, place: Location | None) -> Entry:
         """The recorded exchange of this request. Raises InputError, which names the nearest one, when there is none."""
         with self._lock:
+            found = self._of_all(by, asked) if by == PROVIDER and self.next_by(whose) != by else None
             left = self._left.get(whose)
-            found = left.pop() if left else None
+            if found is None and left:
+                found = left.pop()
+                self._asked.add(whose)
         if found is None:
             raise self._none(whose, asked, place)
         unlike = differences(found.asked, asked)
         if unlike:
+            self._asked.discard(whose)
             raise InputError(
                 Problem(
                     f"{self._cassette.name} holds another request here: {'; '.join(unlike)}",
@@ -151,22 +173,35 @@ class Tape:
             )
         return found
 
+    def _of_all(self, by: str | None, asked: Asked) -> Entry | None:
+        """The first such request of any step: of several steps that need a token at once, any may be the one that asks."""
+        for left in self._left.values():
+            if left and left[-1].by == by and not differences(left[-1].asked, asked):
+                return left.pop()
+        return None
+
     def _none(self, whose: Whose, asked: Asked, place: Location | None) -> InputError:
-        step, row = whose
-        where = f"`{step}`" + ("" if row is None else f" of row {row}")
+        name = self._cassette.name
+        where = _named(*whose)
         if whose in self._cassette.begun:
-            message = f"{self._cassette.name} holds no further request of {where}"
+            message = f"{name} holds no further request of {where}"
         else:
-            message = f"{self._cassette.name} holds no request of {where}"
-        nearest = min(self._cassette.entries, key=lambda entry: _distance(entry, step, asked), default=None)
+            message = f"{name} holds no request of {where}"
+        if self._cassette.header.interrupted:
+            message += ": the recorded run was interrupted"
+        nearest = min(self._cassette.entries, key=lambda entry: _distance(entry, whose, asked), default=None)
         if nearest is None:
             return InputError(Problem(message, place, "record it: --record"))
-        row_of = "" if nearest.row is None else f", row {nearest.row}"
         unlike = differences(nearest.asked, asked) or ["it is the same request"]
         hint = (
-            f"the nearest is of `{nearest.step}`{row_of}: {'; '.join(unlike)}. --record it again if the change is meant"
+            f"the nearest is of {_named(nearest.step, nearest.row)}: {'; '.join(unlike)}. "
+            "--record it again if the change is meant"
         )
         return InputError(Problem(message, place, hint))
+
+
+def _named(step: str, row: int | None) -> str:
+    return f"`{step}`" + ("" if row is None else f" of row {row}")
 
 
 def differences(recorded: Asked, asked: Asked) -> list[str]:
@@ -176,7 +211,7 @@ def differences(recorded: Asked, asked: Asked) -> list[str]:
         found.append(f"the method was {recorded.method}, and is {asked.method}")
     if recorded.url != asked.url:
         found.append(f"the address was {recorded.url}, and is {asked.url}")
-    if recorded.body != asked.body:
+    if not _same_body(recorded.body, asked.body):
         found.append(_bodies(recorded.body, asked.body))
     return found
 
@@ -185,14 +220,30 @@ def _bodies(before: str, now: str) -> str:
     """Where two bodies part. Both are masked."""
     if not before or not now:
         return f"there was {'a' if before else 'no'} body, and there is {'one' if now else 'none'}"
+    if before.startswith("sha256:") or now.startswith("sha256:"):
+        return "the body is another one (of a file, a long text and what is no text only the hash is kept)"
     length = min(len(before), len(now))
     at = next((at for at in range(length) if before[at] != now[at]), length)
     start = max(0, at - 10)
     return f"the body differs from character {at + 1}: was {before[start : at + 30]!r}, and is {now[start : at + 30]!r}"
 
 
-def _distance(entry: Entry, step: str, asked: Asked) -> int:
+def _same_body(recorded: str, asked: str) -> bool:
+    if recorded == asked:
+        return True
+    if A_FILE_WITH not in recorded:
+        return False
+    lines, others = recorded.split("\n"), asked.split("\n")
+    return len(lines) == len(others) and all(map(_same_line, lines, others))
+
+
+def _same_line(recorded: str, asked: str) -> bool:
+    before, found, _ = recorded.partition(A_FILE_WITH)
+    return asked.startswith(before) and bool(asked) if found else recorded == asked
+
+
+def _distance(entry: Entry, whose: Whose, asked: Asked) -> int:
     """How unlike an exchange is to what was looked for; only the order of these numbers means something."""
-    same = (entry.step == step, entry.asked.method == asked.method, entry.asked.url == asked.url)
-    weights = (4, 1, 3)
-    return -sum(weight for weight, holds in zip(weights, same, strict=True) if holds)
+    step, row = whose
+    same = (entry.step == step, entry.asked.url == asked.url, entry.asked.method == asked.method, entry.row == row)
+    return -sum(weight for weight, holds in zip((8, 4, 2, 1), same, strict=True) if holds)

@@ -36,6 +36,16 @@ def header_values(headers: Headers, name: str) -> list[str]:
     return [value for key, value in headers if key.lower() == wanted]
 
 
+def charset_of(headers: Headers) -> str | None:
+    """The charset that Content-Type names (RFC 9110, 8.3.2)."""
+    charset = None
+    for parameter in next(iter(header_values(headers, "content-type")), "").split(";")[1:]:
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "charset":
+            charset = value.strip().strip("\"'") or charset
+    return charset
+
+
 @record
 class Part:
     """One part of a multipart body (RFC 7578): content in memory, or the file to stream."""
@@ -172,12 +182,7 @@ class Response:
     @property
     def charset(self) -> str | None:
         """The charset that Content-Type names."""
-        charset = None
-        for parameter in next(iter(self.header("content-type")), "").split(";")[1:]:
-            key, _, value = parameter.partition("=")
-            if key.strip().lower() == "charset":
-                charset = value.strip().strip("\"'") or charset
-        return charset
+        return charset_of(self.headers)
 
     @cached_property
     def readings(self) -> dict[str, object]:

@@ -105,8 +105,8 @@ def main(arguments: list[str]) -> int:
         return _stoppable(chosen)
     from runner.cli import watch  # late: most runs are run once
 
-    if chosen.data == "-" or chosen.resume:
-        given_too = "--data -" if chosen.data == "-" else "--resume"
+    if chosen.data == "-" or chosen.resume or chosen.record:
+        given_too = "--data -" if chosen.data == "-" else "--resume" if chosen.resume else "--record"
         raise InputError(Problem(f"--watch runs again, which {given_too} cannot", None, "leave one of them out"))
     return watch.again(options.collection_paths(chosen.collections), lambda read: _stoppable(chosen, read))
 
@@ -133,7 +133,8 @@ def _once(chosen: Namespace, stop: Stop, read: set[Path] | None) -> int:
         assemblies = stack.enter_context(all_begun(paths, words))
         parts = parts_of(assemblies, chosen, demands)
         if read is not None:
-            read.update(_inputs(chosen, parts), *(one.environment.paths for one in assemblies if one.environment))
+            environments = (one.environment.paths for one in assemblies if one.environment)
+            read.update(_inputs(chosen, parts), film.files() if film else (), *environments)
         if chosen.list:
             options.out("".join(f"{line}\n" for line in listed(parts)))
             return errors.PASSED
@@ -322,7 +323,7 @@ def _report(
             for found in checkpoints:
                 if found is not None:
                     found.complete()
-    missing = [*noted, *(film.end(parts, guard) if film else ())]
+    missing = [*noted, *(film.end(parts, guard, interrupted=whole.interrupted) if film else ())]
     unheard = [unwritten(stop.unheard)] if stop.unheard and not gone(stop.unheard) else []
     if assembly.redactor.warnings or run.problems or missing or unheard:
         told = [*missing, *run.problems, *unheard, *assembly.redactor.warnings]

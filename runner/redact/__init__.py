@@ -147,11 +147,16 @@ class Redactor:
         """
         spans = self.spans(text)
         if not spans:
-            return None
+            return self._stand_in(text)
         secret = Secret(text, ", ".join(dict.fromkeys(span.secret.name for span in spans)), self.text(text))
         if text == text.strip():
             self._cover(text, secret.mask)
         return secret
+
+    def _stand_in(self, text: str) -> Secret | None:
+        """Where a run is replayed a secret is its own mask, which `spans` has no need to tell of."""
+        names = [self._known[mask].name for mask in _MASK.findall(text) if mask in self._known] if "<<" in text else ()
+        return Secret(text, ", ".join(dict.fromkeys(names)), text) if names else None
 
     def spans(self, text: str) -> list[Span]:
         """Where the known secrets are in `text`, in order."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from runner.cassettes import Answer, Asked, Body, Failure
-from runner.errors import NetworkError, ZrunError
-from runner.exchange import IN_MEMORY, Call, Hop, Response
+from runner import bodies, leaks
+from runner.cassettes import A_FILE_WITH, Answer, Asked, Body, Failure
+from runner.collection import Collection
+from runner.errors import InputError, NetworkError, ZrunError
+from runner.exchange import IN_MEMORY, READABLE, Call, Hop, Response
 from runner.exchange import Part as FormPart
 from runner.files.cassettes.masking import masked_body
-from runner.redact import Redactor, carriers
+from runner.queries import Query
+from runner.redact import SHORTEST, Redactor, carriers
 from runner.reporters import Redact, wire
 from runner.values import Secret
 
@@ -26,40 +28,55 @@ def asked(call: Call, redactor: Redactor) -> Asked:
     bare = call.unsigned.call if call.unsigned else call
     redactor.add_all(call.secrets)
     headers = tuple(wire.fields(call.headers, redact))
-    return Asked(redact(bare.method), redact(wire.address(bare)), headers, _sent(bare, redact))
+    return Asked(redact(bare.method), redact(wire.address(bare)), headers, _sent(bare, redactor, redact))
 
 
-def _sent(call: Call, redact: Redact) -> str:
+def _sent(call: Call, redactor: Redactor, redact: Redact) -> str:
     content = call.content
     if content is None:
         return ""
-    if isinstance(content, tuple):
-        return "".join(_part(part, redact) + "\n" for part in content)
-    return _content(content, redact)
-
-
-def _part(part: FormPart, redact: Redact) -> str:
-    named = f"{redact(part.name)}" + (f" ({redact(part.filename)})" if part.filename else "")
-    return f"{named}: {_content(part.content, redact)}"
-
-
-def _content(content: bytes | Path, redact: Redact) -> str:
-    """A body's text, masked; of one that is no text or lies in a file, its hash."""
+    if isinstance(content, bytes):
+        return _text(content, redact)
     if isinstance(content, Path):
-        try:
-            with content.open("rb") as file:
-                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-        except (OSError, ValueError):
-            return "(a file that cannot be read)"
+        return _file(content, call, redactor)
+    return "".join(_part(part, call, redactor, redact) + "\n" for part in content)
+
+
+def _part(part: FormPart, call: Call, redactor: Redactor, redact: Redact) -> str:
+    named = f"{redact(part.name)}" + (f" ({redact(part.filename)})" if part.filename else "")
+    content = part.content
+    return f"{named}: {_text(content, redact) if isinstance(content, bytes) else _file(content, call, redactor)}"
+
+
+def _text(content: bytes, redact: Redact) -> str:
+    """A body's text, masked; of one that is no text the hash of what is left of it when secrets are masked."""
     try:
         return wire.placeholders(redact(content.decode("utf-8")))
     except UnicodeDecodeError:
-        return f"sha256:{hashlib.sha256(content).hexdigest()}"
+        return f"sha256:{hashlib.sha256(redact(content.decode('latin-1')).encode()).hexdigest()}"
 
 
-def answer(response: Response, redactor: Redactor) -> Answer:
-    """A response as a cassette holds it: what is known to be a secret, or is one by its name, as its mask."""
-    learn_cookies(response, redactor)
+def _file(path: Path, call: Call, redactor: Redactor) -> str:
+    """A file's hash; of one that holds a secret its name, since it is another file in the replay. See cassettes.differences."""
+    try:
+        with bodies.opened(path, call.location, call.project) as file:
+            hashed = hashlib.sha256()
+            while chunk := file.read(bodies.CHUNK):
+                hashed.update(chunk)
+        # A larger one takes seconds.
+        found = leaks.in_file(path, redactor) if path.stat().st_size <= READABLE else []
+    except (InputError, OSError, ValueError):
+        return "(a file that cannot be read)"
+    masks = ", ".join(sorted({f"<<{leak.secret}>>" for leak in found}))
+    return f"{A_FILE_WITH} {masks})" if masks else f"sha256:{hashed.hexdigest()}"
+
+
+def answer(response: Response, redactor: Redactor, wanted: frozenset[str] = frozenset()) -> Answer:
+    """A response as a cassette holds it: what is known to be a secret, or is one by its name, as its mask.
+
+    `wanted` are the cookies that the collection captures; see learn_cookies.
+    """
+    learn_cookies(response, redactor, wanted)
     redact = carriers.masking(redactor)
     return Answer(
         status=response.status,
@@ -77,22 +94,35 @@ def answer(response: Response, redactor: Redactor) -> Answer:
     )
 
 
-def learn_cookies(response: Response, redactor: Redactor) -> None:
-    """A session's cookie is masked wherever it turns up later: in a capture, in an address."""
+def wanted_cookies(collection: Collection) -> frozenset[str]:
+    """The names of the cookies that a request captures."""
+    captures = (capture for request in collection.requests for capture in request.capture)
+    return frozenset(c.query.argument for c in captures if isinstance(c.query, Query) and c.query.kind == "cookie")
+
+
+def learn_cookies(response: Response, redactor: Redactor, wanted: frozenset[str]) -> None:
+    """A session's cookie, and any that is captured (`wanted`), is masked wherever it turns up later: in an address."""
     for name, value in response.cookies.items():
-        if len(value) >= _SESSION:
+        if len(value) >= (SHORTEST if name in wanted else _SESSION):
             redactor.add(Secret(value, f"cookie-{name}"))
 
 
 def _fields(response: Response, redact: Redact) -> Iterator[tuple[str, str]]:
     for name, value in response.headers:
         if name.lower() == "set-cookie":
-            cookie, equals, rest = value.partition("=")
-            _, semicolon, attributes = rest.partition(";")
-            kept = f"{cookie}{equals}<<cookie-{cookie.strip()}>>{semicolon}{attributes}" if equals else "..."
-            yield name, redact(kept)
+            yield name, redact(_cookie(value))
         else:
             yield from wire.fields(((name, value),), redact)
+
+
+def _cookie(field: str) -> str:
+    """What a cookie is set to is masked, unless it is too short to be a secret."""
+    cookie, equals, rest = field.partition("=")
+    value, semicolon, attributes = rest.partition(";")
+    if not equals:
+        return "..."
+    kept = value if len(value.strip()) < SHORTEST else f"<<cookie-{cookie.strip()}>>"
+    return f"{cookie}{equals}{kept}{semicolon}{attributes}"
 
 
 def _received(response: Response, redact: Redact) -> Body:
@@ -104,12 +134,7 @@ def _received(response: Response, redact: Redact) -> Body:
             content = content.read_bytes()
         except OSError:
             return Body(b"", response.size, "its file could not be read")
-    masked = masked_body(Body(content, response.size), redact)
-    try:
-        text = masked.content.decode("utf-8")
-    except UnicodeDecodeError:
-        return masked
-    return replace(masked, content=wire.placeholders(text).encode())
+    return masked_body(Body(content, response.size), lambda text: wire.placeholders(redact(text)), response.charset)
 
 
 def failure(error: ZrunError, redactor: Redactor) -> Failure:

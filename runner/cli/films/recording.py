@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner import __version__
-from runner.cassettes import Entry, Header, Whose
+from runner.cassettes import PROVIDER, Answer, Entry, Header, Whose
 from runner.cli import authentication, sending
 from runner.cli.assemble import Assembly
 from runner.cli.films import exchanges
 from runner.cli.films.moments import Moment, on_behalf, within
 from runner.cli.parts import Part
 from runner.cli.sending import Send
-from runner.errors import InputError, Problem, ZrunError
+from runner.errors import Cancelled, InputError, Problem, ZrunError, remedy
 from runner.exchange import Call, Response
 from runner.files import cassettes
 from runner.leaks import Guard
@@ -38,11 +37,15 @@ class Recorder:
         self._seed = seed
         self._start = self._time()
         self._moment = Moment()
-        self._lock = threading.Lock()
         self._begun: dict[Path, dict[Whose, float]] = {}
         self._spools: dict[Path, cassettes.Spool] = {}
-        self._headers: dict[Path, Callable[[], Header]] = {}
-        self.problems: list[Problem] = []
+        self._headers: dict[Path, Callable[[bool], Header]] = {}
+        self._problems: dict[str, Problem] = {}
+        self._failed: OSError | None = None  # what kept an exchange from being noted
+
+    def files(self) -> tuple[Path, ...]:
+        """None is read."""
+        return ()
 
     def clock(self) -> float:
         return self._start if self._moment.at is None else self._moment.at
@@ -53,22 +56,23 @@ class Recorder:
     def begin(self, parts: Sequence[Part]) -> None:
         """Before the first request: what the private state holds now. Raises InputError for a folder that takes no file."""
         for part in parts:
-            self._headers[part.plan.collection.path] = self._header(part)
-            target = cassettes.path_of(self._folder, part.plan.collection.path)
+            path = part.plan.collection.path
+            self._headers[path] = self._header(part)
+            target = cassettes.path_of(self._folder, path)
             try:
-                target.parent.mkdir(parents=True, exist_ok=True)
+                cassettes.probe(target)
             except OSError as error:
                 message = f"no cassette can be written to {target.parent}: {error.strerror}"
                 raise InputError(Problem(message, None, "name another folder with --record")) from None
 
-    def _header(self, part: Part) -> Callable[[], Header]:
+    def _header(self, part: Part) -> Callable[[bool], Header]:
         assembly = part.assembly
         environment = assembly.environment
         captured = dict(assembly.sources.captured)
         issuers = _issuers(assembly)
         path = part.plan.collection.path
 
-        def made() -> Header:
+        def made(interrupted: bool) -> Header:
             names = assembly.vault.names() | frozenset(assembly.sources.outside)
             sandbox = dict(assembly.sources.given) if assembly.running else {}
             return Header(
@@ -81,6 +85,7 @@ class Recorder:
                 captured,
                 {name: str(text) for name, text in sandbox.items()},
                 issuers,
+                interrupted,
             )
 
         return made
@@ -95,21 +100,31 @@ class Recorder:
     ) -> Iterator[Send]:
         """As sending.network, with each exchange recorded."""
         path = assembly.collection.path
-        with self._lock:
-            spool = self._spools.setdefault(path, cassettes.Spool())
+        spool = self._spools[path] = cassettes.Spool()
+        wanted = exchanges.wanted_cookies(assembly.collection)
+
+        def add(started: float, call: Call, response: Response | None, error: ZrunError | None) -> None:
+            got = exchanges.answer(response, assembly.redactor, wanted) if response is not None else None
+            self._add(spool, assembly, started, call, got, error)
+
         with sending.network(assembly, progress, timeout, pace) as send:
 
             def recorded(call: Call) -> Response:
                 started = self.clock()
                 try:
                     response = send(call)
+                except Cancelled:
+                    raise  # nothing was sent
                 except ZrunError as error:
-                    self._add(spool, assembly, started, call, None, error)
+                    add(started, call, None, error)
                     raise
-                self._add(spool, assembly, started, call, response, None)
+                add(started, call, response, None)
                 return response
 
-            yield recorded
+            try:
+                yield recorded
+            finally:
+                spool.stop()
 
     def _add(
         self,
@@ -117,7 +132,7 @@ class Recorder:
         assembly: Assembly,
         started: float,
         call: Call,
-        response: Response | None,
+        got: Answer | None,
         error: ZrunError | None,
     ) -> None:
         ended = self._time()
@@ -126,15 +141,17 @@ class Recorder:
         step, row = self._moment.whose
         redactor = assembly.redactor
         sent = exchanges.asked(call, redactor)
-        got = exchanges.answer(response, redactor) if response is not None else None
         entry = Entry(
             step, row, self._moment.by, started, ended, sent, got, exchanges.failure(error, redactor) if error else None
         )
         if got is not None and got.body.left_out is not None:
             message = f"the answer to `{step}` is not in the cassette: {got.body.left_out}"
-            self.problems.append(Problem(message, call.location, "a replay of this step will fail", warning=True))
-        with self._lock:
+            problem = Problem(message, call.location, "a replay of this step will fail", warning=True)
+            self._problems.setdefault(message, problem)
+        try:
             spool.add(entry)
+        except OSError as failed:
+            self._failed = failed
 
     def around(self, ports: Ports, assembly: Assembly) -> Ports:
         """`ports`, which tell whose exchange each is."""
@@ -154,44 +171,48 @@ class Recorder:
                 moment.at += seconds
 
         def for_provider(call: Call) -> Response:
-            with on_behalf(moment, "oauth2"):
+            with on_behalf(moment, PROVIDER):
                 return ports.send(call)
 
         return replace(
             ports, during=during, sleep=sleep, credentials=authentication.credentials(assembly, for_provider)
         )
 
-    def end(self, parts: Sequence[Part], guard: Guard) -> list[Problem]:
+    def end(self, parts: Sequence[Part], guard: Guard, *, interrupted: bool) -> list[Problem]:
         """Put the cassettes in place; also of a run that was interrupted. Gives what stood in the way."""
-        problems = list(self.problems)
+        problems = list(self._problems.values())
         for part in parts:
             path = part.plan.collection.path
-            spool = self._spools.get(path)
-            if spool is None:
-                continue
-            redactor = part.assembly.redactor
             target = cassettes.path_of(self._folder, path)
-            with spool:
-                if redactor.warnings:
+            with self._spools[path] as spool:
+                if part.assembly.redactor.warnings:
                     message = f"{target} was not written: a secret is too short to be found and removed"
                     problems.append(Problem(message, None, "use a longer one"))
                     continue
-                order = {step.request.id: place for place, step in enumerate(part.plan.steps)}
-
-                def place(whose: Whose, order: dict[str, int] = order) -> tuple[int, int]:
-                    return whose[1] or 0, order.get(whose[0], -1)
-
-                begun = dict(sorted(self._begun.get(path, {}).items(), key=lambda one: place(one[0])))
                 try:
-                    cassettes.write(
-                        target, self._headers[path](), begun, spool.entries(place), carriers.masking(redactor)
-                    )
+                    if self._failed is not None:
+                        raise self._failed
+                    self._write(target, part, spool, interrupted)
                 except OSError as error:
-                    message = f"{target} cannot be written: {error.strerror}"
-                    problems.append(Problem(message, None, "free some space, or name another folder"))
+                    message = f"{target} was not written: {error.strerror or error}"
+                    problems.append(Problem(message, None, remedy(error)))
                     continue
                 guard.wrote(target)
+            if interrupted:
+                message = f"{target} is of a run that was interrupted: what it did not come to cannot be replayed"
+                problems.append(Problem(message, None, "--record it again to have it whole", warning=True))
         return problems
+
+    def _write(self, target: Path, part: Part, spool: cassettes.Spool, interrupted: bool) -> None:
+        path = part.plan.collection.path
+        order = {step.request.id: place for place, step in enumerate(part.plan.steps)}
+
+        def place(whose: Whose) -> tuple[int, int]:
+            return whose[1] or 0, order.get(whose[0], -1)
+
+        begun = dict(sorted(self._begun.get(path, {}).items(), key=lambda one: place(one[0])))
+        redact = carriers.masking(part.assembly.redactor)
+        cassettes.write(target, self._headers[path](interrupted), begun, spool.entries(place), redact)
 
 
 def _issuers(assembly: Assembly) -> dict[str, tuple[str, float]]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner import redirects
-from runner.cassettes import Answer, Cassette, Entry, Failure, Tape
+from runner.cassettes import PROVIDER, Answer, Cassette, Entry, Failure, Tape, shortened
 from runner.cli import authentication, sending
 from runner.cli.assemble import Assembly
 from runner.cli.films import exchanges
@@ -83,9 +83,17 @@ class Player:
         self._tapes = {path: Tape(cassette) for path, cassette in self._cassettes.items()}
         first = next(iter(self._cassettes.values()))
         self._header = first.header
+        for other in self._cassettes.values():
+            if (other.header.clock, other.header.seed) != (first.header.clock, first.header.seed):
+                message = f"{first.name} and {other.name} are of two recordings, with a clock and a seed each"
+                raise InputError(Problem(message, None, "replay one after the other, or --record them in one run"))
         self.seed = first.header.seed
         made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zrun-")))
         self.replayed = Replayed(first, made)
+
+    def files(self) -> tuple[Path, ...]:
+        """The cassettes that are there."""
+        return tuple(Path(cassette.name) for cassette in self._cassettes.values())
 
     def clock(self) -> float:
         return self._header.clock if self._moment.at is None else self._moment.at
@@ -112,9 +120,12 @@ class Player:
     ) -> Iterator[Send]:
         """What answers each call from the cassette."""
         tape = self._tapes[assembly.collection.path.resolve()]
+        wanted = exchanges.wanted_cookies(assembly.collection)
 
         def send(call: Call) -> Response:
-            found = tape.take(self._moment.whose, exchanges.asked(call, assembly.redactor), call.location)
+            asked = exchanges.asked(call, assembly.redactor)
+            asked = replace(asked, body=shortened(asked.body))
+            found = tape.take(self._moment.whose, self._moment.by, asked, call.location)
             if self._moment.at is not None:
                 self._moment.at = found.ended
             if found.failure is not None:
@@ -122,7 +133,7 @@ class Player:
             assert found.answer is not None, "an entry has one of the two"
             response = self._response(found, found.answer, call, assembly)
             sending.learn_tokens(assembly, response)
-            exchanges.learn_cookies(response, assembly.redactor)
+            exchanges.learn_cookies(response, assembly.redactor, wanted)
             return response
 
         yield send
@@ -151,9 +162,18 @@ class Player:
             certificate=PeerCertificate(*found.certificate) if found.certificate else None,
         )
 
-    def end(self, parts: Sequence[Part], guard: Guard) -> list[Problem]:
-        """Nothing is to be told."""
-        return []
+    def end(self, parts: Sequence[Part], guard: Guard, *, interrupted: bool) -> list[Problem]:
+        """Tells of cassettes that are not whole, and of recorded exchanges that nobody has asked for."""
+        problems: list[Problem] = []
+        for part in parts:
+            path = part.plan.collection.path.resolve()
+            cassette, tape = self._cassettes[path], self._tapes[path]
+            if cassette.header.interrupted:
+                message = f"{cassette.name} is of a run that was interrupted: it may not hold all requests"
+                problems.append(Problem(message, None, "--record it again to have it whole", warning=True))
+            elif not interrupted:
+                problems += _unasked(cassette, tape)
+        return problems
 
     def around(self, ports: Ports, assembly: Assembly) -> Ports:
         """`ports` that wait for nothing and do on behalf of a step what was done when it was recorded."""
@@ -174,7 +194,7 @@ class Player:
             return tape.next_by(moment.whose) == by
 
         def for_provider(call: Call) -> Response:
-            with on_behalf(moment, "oauth2"):
+            with on_behalf(moment, PROVIDER):
                 return ports.send(call)
 
         real = authentication.credentials(assembly, for_provider)
@@ -184,7 +204,7 @@ class Player:
 
             made = real(spec, scope, told)
             if isinstance(made, Bearer):
-                return made.with_turns(lambda: tape.next_by(moment.whose) == "oauth2")
+                return made.with_turns(lambda: tape.next_by(moment.whose) == PROVIDER)
             return _Signing(made)
 
         return replace(ports, during=during, sleep=sleep, renews=renews, credentials=credentials)
@@ -215,6 +235,13 @@ def _of(path: Path, cassette: Cassette) -> Cassette:
         message = f"{cassette.name} is of another collection: {cassette.header.collection}"
         raise InputError(Problem(message, None, "--record this one"))
     return cassette
+
+
+def _unasked(cassette: Cassette, tape: Tape) -> Iterator[Problem]:
+    """Of the steps that were replayed, those that no longer send all that they sent."""
+    for step, count in tape.unasked():
+        message = f"{cassette.name} holds {count} more exchange{'s' if count > 1 else ''} of {step}, not asked for"
+        yield Problem(message, None, "--record it again if the change is meant", warning=True)
 
 
 def _error(failure: Failure, call: Call) -> ZrunError:

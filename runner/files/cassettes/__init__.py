@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner.cassettes import Entry, Header, Whose
+from runner.errors import InputError, Problem
 from runner.files import durable
 from runner.files.cassettes import writing
 from runner.files.cassettes.masking import Redact, again
@@ -18,7 +19,7 @@ from runner.files.cassettes.reading import read
 from runner.files.cassettes.spool import Spool
 from runner.project import root_of
 
-__all__ = ["Spool", "name_of", "path_of", "read", "write"]
+__all__ = ["Spool", "name_of", "path_of", "probe", "read", "write"]
 
 
 def path_of(folder: Path, collection: Path) -> Path:
@@ -33,6 +34,20 @@ def name_of(collection: Path) -> str:
         return collection.resolve().relative_to(root_of(collection).resolve()).as_posix()
     except ValueError:
         return collection.name
+
+
+def probe(path: Path) -> None:
+    """See that a cassette can take this place, before anything is sent. Raises OSError; InputError for somebody else's file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.temporary(path, b"").unlink()
+    if path.exists() and not _is_ours(path):
+        message = f"{path} is there already, and is no cassette"
+        raise InputError(Problem(message, None, "move it away, or name another folder with --record"))
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b'"zrun-cassette"' in file.read(200)
 
 
 def write(path: Path, header: Header, begun: Mapping[Whose, float], entries: Iterable[Entry], redact: Redact) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from runner.cassettes import Body, Entry
-from runner.exchange import Hop
+from runner.cassettes import Body, Entry, shortened
+from runner.exchange import Hop, charset_of
 
 Redact: TypeAlias = Callable[[str], str]
 
@@ -22,7 +22,7 @@ def again(entry: Entry, redact: Redact) -> Entry:
         method=redact(asked.method),
         url=redact(asked.url),
         headers=tuple((redact(name), redact(value)) for name, value in asked.headers),
-        body=redact(asked.body),
+        body=shortened(redact(asked.body)),
     )
     answer, failure = entry.answer, entry.failure
     if answer is not None:
@@ -31,7 +31,7 @@ def again(entry: Entry, redact: Redact) -> Entry:
             reason=redact(answer.reason),
             url=redact(answer.url),
             headers=tuple((redact(name), redact(value)) for name, value in answer.headers),
-            body=masked_body(answer.body, redact),
+            body=masked_body(answer.body, redact, charset_of(answer.headers)),
             redirects=tuple(
                 Hop(hop.status, redact(hop.url), redact(hop.target), tuple(map(redact, hop.dropped)))
                 for hop in answer.redirects
@@ -42,24 +42,58 @@ def again(entry: Entry, redact: Redact) -> Entry:
     return replace(entry, asked=asked, answer=answer, failure=failure)
 
 
-def masked_body(body: Body, redact: Redact) -> Body:
-    """`body` with known secrets masked: in JSON so that it stays JSON. Bytes that are no text and hold one are left out."""
-    try:
-        text = body.content.decode("utf-8")
-    except UnicodeDecodeError:
-        # Whatever is text among the bytes is found; each other byte stands for itself.
-        found = body.content.decode("utf-8", "replace")
-        if redact(found) == found and redact(body.content.decode("latin-1")) == body.content.decode("latin-1"):
-            return body
-        return replace(body, content=b"", left_out="it holds a secret, and is no text")
-    shown = redact(text)
-    if shown == text:
-        return body
+def masked_body(body: Body, redact: Redact, charset: str | None = None) -> Body:
+    """`body` with known secrets masked: in JSON so that it stays JSON. One that hides a secret where it is no text is left out.
+
+    `charset` is the one that it was sent with.
+    """
+    encoding, text = _decoded(body.content, charset)
+    if text is not None:
+        shown = redact(text)
+        if shown != text:
+            try:
+                body = replace(body, content=_kept_json(text, shown, redact).encode(encoding, "surrogatepass"))
+            except UnicodeError:
+                return _without(body)
+    if (text is None or encoding != "utf-8" or "\0" in text) and any(
+        redact(look) != look for look in _looks(body.content)
+    ):
+        return _without(body)
+    return body
+
+
+def _without(body: Body) -> Body:
+    return replace(body, content=b"", left_out="it holds a secret, and is no text")
+
+
+def _decoded(content: bytes, charset: str | None) -> tuple[str, str | None]:
+    """The encoding of a body and its text; None when it is none."""
+    for encoding in (charset or "utf-8", "utf-8"):
+        try:
+            return "utf-8" if encoding.lower() in ("utf-8", "utf8") else encoding, content.decode(encoding)
+        except (LookupError, ValueError):
+            continue
+    return "utf-8", None
+
+
+def _looks(content: bytes) -> Iterator[str]:
+    """What there may be of text in bytes that are none, or not only: each byte that is no text stands for itself."""
+    yield content.decode("utf-8", "replace")
+    yield content.decode("latin-1")
+    if b"\0" in content:  # UTF-16 and UTF-32
+        for encoding in ("utf-16-le", "utf-16-be"):
+            for start in (0, 1):
+                yield content[start:].decode(encoding, "replace")
+        yield content.replace(b"\0", b"").decode("latin-1")
+
+
+def _kept_json(text: str, shown: str, redact: Redact) -> str:
+    """`shown`, which is `text` masked; where `text` is JSON and a mask made something else of it, masked value by value."""
     with suppress(ValueError, RecursionError):
         document = json.loads(text)
         if not _is_json(shown):
-            shown = json.dumps(masked(document, redact), ensure_ascii=False)
-    return replace(body, content=shown.encode("utf-8", "surrogatepass"))
+            return json.dumps(masked(document, redact), ensure_ascii=False)
+    return shown
 
 
 def _is_json(text: str) -> bool:

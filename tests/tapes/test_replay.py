@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import hunt
-from tests.commands import Done, environment, write, zrun
+from tests.commands import write, zrun
 from tests.leak_scanner import Scanner
 from tests.servers import Server
+from tests.tapes.playing import replay, timeless
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TOKEN = "made-up-token-of-a-recording"
 CHAIN = """\
 variables: {token: none}
@@ -50,37 +48,6 @@ requests:
     get: <<url>>/status/418
     expect: {status: 200}
 """
-# A process in which no socket can be opened.
-_NO_SOCKETS = """
-import json, socket, sys
-def refuse(*_, **__): raise AssertionError("a socket was opened")
-class Refused(socket.socket): __init__ = refuse
-socket.socket = Refused
-socket.create_connection = socket.getaddrinfo = refuse
-from runner.cli import main
-sys.exit(main(json.loads(sys.argv[1])))
-"""
-
-
-def replay(folder: Path, *arguments: str, **variables: str) -> Done:
-    done = subprocess.run(
-        [sys.executable, "-c", _NO_SOCKETS, json.dumps([*arguments, "--replay", "kept"])],
-        cwd=folder,
-        env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def timeless(document: Any) -> Any:
-    """A report without what the clock of the process measured."""
-    return {name: value for name, value in document.items() if name not in ("started", "duration")}
 
 
 def chain(folder: Path, url: str) -> Path:
