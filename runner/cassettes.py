@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from itertools import takewhile
 from threading import Lock
 from typing import TypeAlias
 
@@ -133,6 +134,7 @@ class Tape:
     def __init__(self, cassette: Cassette) -> None:
         self._cassette = cassette
         self._left: dict[Whose, list[Entry]] = {}
+        self._aside: list[Entry] = []
         self._asked: set[Whose] = set()  # the steps that found all that they asked for
         self._lock = Lock()
         for entry in reversed(cassette.entries):
@@ -147,6 +149,21 @@ class Tape:
         left = self._left.get(whose)
         return left[-1].by if left else None
 
+    def asks(self, whose: Whose) -> tuple[bool, float | None]:
+        """Whether it is this step that asks for a token next, and when it knew where to ask (None: it knew at once).
+
+        If it is another, what this one has read of the issuer meanwhile is put aside: whoever needs it may take it.
+        """
+        with self._lock:
+            left = self._left.get(whose, [])
+            first = _of_provider_first(left)
+            asking = next((entry for entry in first if entry.asked.method == "POST"), None)
+            if asking is not None:
+                return True, asking.started
+            del left[len(left) - len(first) :]
+            self._aside += first
+            return False, first[-1].ended if first else None
+
     def unasked(self) -> Iterator[tuple[str, int]]:
         """Steps that asked for what they sent, but not for all: what to call each, and how many exchanges are left."""
         return ((_named(*whose), len(left)) for whose, left in self._left.items() if left and whose in self._asked)
@@ -154,10 +171,11 @@ class Tape:
     def take(self, whose: Whose, by: str | None, asked: Asked, place: Location | None) -> Entry:
         """The recorded exchange of this request. Raises InputError, which names the nearest one, when there is none."""
         with self._lock:
-            found = self._of_all(by, asked) if by == PROVIDER and self.next_by(whose) != by else None
+            found = self._of_provider(whose, asked) if by == PROVIDER else None
             left = self._left.get(whose)
             if found is None and left:
                 found = left.pop()
+            if found is not None:
                 self._asked.add(whose)
         if found is None:
             raise self._none(whose, asked, place)
@@ -173,10 +191,21 @@ class Tape:
             )
         return found
 
-    def _of_all(self, by: str | None, asked: Asked) -> Entry | None:
-        """The first such request of any step: of several steps that need a token at once, any may be the one that asks."""
+    def _of_provider(self, whose: Whose, asked: Asked) -> Entry | None:
+        """The step's own such request, else any: of several steps that need a token at once, any may be the one that asks."""
+        own = self._left.get(whose, [])
+        first = _of_provider_first(own)
+        for place, entry in enumerate(first):
+            if not differences(entry.asked, asked):
+                del own[len(own) - place - 1 :]
+                self._aside += first[:place]
+                return entry
+        for entry in self._aside:
+            if not differences(entry.asked, asked):
+                self._aside.remove(entry)
+                return entry
         for left in self._left.values():
-            if left and left[-1].by == by and not differences(left[-1].asked, asked):
+            if left and left[-1].by == PROVIDER and not differences(left[-1].asked, asked):
                 return left.pop()
         return None
 
@@ -198,6 +227,11 @@ class Tape:
             "--record it again if the change is meant"
         )
         return InputError(Problem(message, place, hint))
+
+
+def _of_provider_first(left: list[Entry]) -> list[Entry]:
+    """What the provider is asked next on behalf of a step; `left` is what the step has left, the next at its end."""
+    return list(takewhile(lambda entry: entry.by == PROVIDER, reversed(left)))
 
 
 def _named(step: str, row: int | None) -> str:

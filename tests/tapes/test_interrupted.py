@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,31 +19,44 @@ from tests.test_stopping import STATUS, Running, left_over, until
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, server: Server) -> Path:
-    """Twelve requests, of which the fourth is not answered in time; from then on all wait for it."""
+def write_down(folder: Path, server: Server, seconds: int) -> None:
+    """Twelve requests, of which the fourth is answered late. Those before have been answered then, those after wait."""
     requests = "".join(f"  r{i}: {{get: '{server.url}/echo?{i}'}}\n" for i in range(3))
-    requests += f"  hangs: {{get: '{server.url}/slow?seconds=3', capture: {{seen: json $.method}}}}\n"
+    requests += f"  hangs: {{get: '{server.url}/slow?seconds={seconds}', timeout: 90s, needs: [r0, r1, r2], "
+    requests += "capture: {seen: json $.method}}\n"
     requests += "".join(f"  after{i}: {{get: '{server.url}/echo?<<seen>>{i}'}}\n" for i in range(8))
-    return write(tmp_path, c=f"requests:\n{requests}")
+    write(folder, c=f"requests:\n{requests}")
+
+
+def stopped(running: Running, signals: tuple[signal.Signals, ...]) -> int:
+    """The exit status after these. Of two that come at once the system makes one: the last is sent until it is heard."""
+    running.send(signals[0])
+    for number in signals[1:]:
+        for _ in range(15):
+            try:
+                running.process.wait(timeout=2)
+                break
+            except subprocess.TimeoutExpired:
+                running.send(number)
+    return running.end()
 
 
 @pytest.mark.parametrize("jobs", ["1", "8"])
 @pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)], ids=str)
 def test_what_was_exchanged_is_recorded_and_replays(
-    signals: tuple[signal.Signals, ...], jobs: str, folder: Path, server: Server
+    signals: tuple[signal.Signals, ...], jobs: str, tmp_path: Path, server: Server
 ) -> None:
     """After one Ctrl-C what runs is finished and recorded; what was under way at a second one, or at SIGTERM, is not."""
+    finished = signals == (signal.SIGINT,)
+    folder = tmp_path
+    write_down(folder, server, 3 if finished else 60)
     running = Running(folder, "c.yaml", "--record", "kept", "-j", jobs)
-    until(lambda: {"/echo?0", "/echo?1", "/echo?2", "/slow?seconds=3"} <= set(server.paths()))
-    for number in signals:
-        running.send(number)
-    assert running.end() == STATUS[signals[-1]]
+    until(lambda: len(server.paths()) == 4)
+    assert stopped(running, signals) == STATUS[signals[-1]]
     assert "c.yaml.json is of a run that was interrupted" in running.err
     assert left_over(folder) == []
-    finished = signals == (signal.SIGINT,)
     held = {exchange["step"] for exchange in cassette(folder)["exchanges"]}
-    assert held >= {"r0", "r1"}
+    assert held >= {"r0", "r1", "r2"}
     assert ("hangs" in held) == finished
     assert not any(step.startswith("after") for step in held)
     assert cassette(folder)["interrupted"] is True
@@ -75,11 +89,13 @@ def test_a_wait_that_is_cut_short_is_no_answer(tmp_path: Path, server: Server) -
     assert "holds no further request of `a`: the recorded run was interrupted" in replayed.out
 
 
-def test_a_run_that_is_killed_leaves_the_cassette_of_the_run_before(folder: Path, server: Server) -> None:
+def test_a_run_that_is_killed_leaves_the_cassette_of_the_run_before(tmp_path: Path, server: Server) -> None:
+    folder = tmp_path
+    write_down(folder, server, 60)
     zrun(folder, "c.yaml", "-r", "r0", "--record", "kept")
     before = tape(folder).read_bytes()
     running = Running(folder, "c.yaml", "--record", "kept")
-    until(lambda: "/slow?seconds=3" in server.paths())
+    until(lambda: "/slow?seconds=60" in server.paths())
     running.send(signal.SIGKILL)
     running.process.communicate(timeout=30)
     assert tape(folder).read_bytes() == before

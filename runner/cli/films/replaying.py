@@ -197,6 +197,12 @@ class Player:
             with on_behalf(moment, PROVIDER):
                 return ports.send(call)
 
+        def asks() -> bool:
+            mine, at = tape.asks(moment.whose)
+            if at is not None and moment.at is not None:
+                moment.at = at
+            return mine
+
         real = authentication.credentials(assembly, for_provider)
 
         def credentials(spec: AuthSpec, scope: Scope, told: Callable[[StepResult], None]) -> Auth:
@@ -204,7 +210,7 @@ class Player:
 
             made = real(spec, scope, told)
             if isinstance(made, Bearer):
-                return made.with_turns(lambda: tape.next_by(moment.whose) == PROVIDER)
+                return made.with_turns(asks)
             return _Signing(made)
 
         return replace(ports, during=during, sleep=sleep, renews=renews, credentials=credentials)
