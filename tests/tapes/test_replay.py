@@ -54,7 +54,7 @@ def chain(folder: Path, url: str) -> Path:
     return write(folder, c=CHAIN, e__env=f"variables: {{url: '{url}'}}\nsecrets: {{client-secret: {{env: S}}}}\n")
 
 
-@pytest.mark.parametrize("more", [(), ("-j", "4"), ("-n", "3"), ("-n", "3", "-j", "4")], ids=" ".join)
+@pytest.mark.parametrize("more", [(), ("-j", "8"), ("-n", "3"), ("-n", "3", "-j", "8")], ids=" ".join)
 def test_a_replay_gives_the_same_report(more: tuple[str, ...], tmp_path: Path) -> None:
     with Server() as server:
         chain(tmp_path, server.url)
