@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from runner import errors, plan, reach
 from runner.cli import data, options, providers, screen
 from runner.cli.assemble import Assembly, begun, given
-from runner.cli.run import prepare
+from runner.cli.beforehand import prepare
 from runner.graph import reads_deeply
 from runner.plan import Plan, Step
 from runner.reach import Reach

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
 
-from runner import errors, preflight
-from runner.cli import authentication, data, options, screen, sending
-from runner.cli.assemble import Assembly, Given, all_begun, given
+from runner import errors
+from runner.cli import beforehand, data, options, screen
+from runner.cli.assemble import Given, all_begun, given
 from runner.cli.demands import Demands
-from runner.cli.outlet import gone, outlet, unwritten
-from runner.cli.parts import Part, checkpoint, left, listed, noting, total
+from runner.cli.execution import Execution
+from runner.cli.parts import listed
 from runner.cli.parts import of as parts_of
-from runner.cli.running import Ready, Run
 from runner.cli.stopping import Stop, is_interrupt, listening
-from runner.errors import Cancelled, InputError, PolicyError, Problem, ZrunError
-from runner.leaks import Guard
-from runner.plan import Plan, Step
-from runner.project import root_of
-from runner.reporters import Begun, Reporter
-from runner.reporters.text import Text
-from runner.results import Ran, RunResult, Status, StepResult, Tally, deepest
-from runner.scope import Captured
-from runner.session import Ports
+from runner.errors import Cancelled, InputError, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.cli.films import Film
-    from runner.cli.reports import Reports
-    from runner.cli.snapshots import Snapshots
-    from runner.environment import SecretSpec
-    from runner.pace import Pace
-
-_BAD: dict[Status, int] = {"blocked": 1, "failed": 2}
 
 _EPILOG = """\
 examples:
@@ -134,20 +114,20 @@ def _once(chosen: Namespace, stop: Stop, read: set[Path] | None) -> int:
         parts = parts_of(assemblies, chosen, demands)
         if read is not None:
             environments = (one.environment.paths for one in assemblies if one.environment)
-            read.update(_inputs(chosen, parts), film.files() if film else (), *environments)
+            read.update(beforehand.inputs(chosen, parts), film.files() if film else (), *environments)
         if chosen.list:
             options.out("".join(f"{line}\n" for line in listed(parts)))
             return errors.PASSED
         if not parts:
             options.out(f"nothing to run: the requests are those of other shards than {chosen.shard}")
             return errors.PASSED
-        prompts = _prompts(chosen, parts)
+        prompts = beforehand.prompts(chosen, parts)
         if chosen.dry_run:
             from runner.cli import dry  # late: most runs are real
 
             options.out("".join(dry.show(part.plan, part.looking.scope, part.looking.redactor) for part in parts))
             return errors.PASSED
-        reports = _reports(chosen, parts)
+        reports = beforehand.reports(chosen, parts)
         first = assemblies[0]
         if film:
             film.begin(parts)
@@ -160,7 +140,7 @@ def _once(chosen: Namespace, stop: Stop, read: set[Path] | None) -> int:
         for other in assemblies[1:]:
             if first.running:
                 other.use(first.running)
-        return _report(chosen, parts, demands, reports, film, stop)
+        return Execution(chosen, parts, demands, reports, film, stop).run()
 
 
 def _film(chosen: Namespace, paths: Sequence[Path], words: Given, stack: ExitStack) -> Film | None:
@@ -170,269 +150,3 @@ def _film(chosen: Namespace, paths: Sequence[Path], words: Given, stack: ExitSta
     from runner.cli import films  # late: of these two options
 
     return films.of(chosen, paths, words, stack)
-
-
-def _snapshots(chosen: Namespace, ready: Sequence[Ready], parts: Sequence[Part], stack: ExitStack) -> Snapshots | None:
-    """What compares responses with those that are kept."""
-    if not (chosen.snapshot or chosen.update_snapshots or chosen.no_new_snapshots):
-        return None
-    from runner.cli import snapshots  # late: of these options
-
-    return snapshots.of(chosen, ready, parts, stack)
-
-
-def _prompts(chosen: Namespace, parts: Sequence[Part]) -> list[SecretSpec]:
-    """The secrets to ask for. Raises InputError, or PolicyError, with the mistakes in all collections."""
-    prompts: list[SecretSpec] = []
-    refused: list[ZrunError] = []
-    for part in parts:
-        try:
-            prompts += prepare(part.looking, part.plan, chosen.color).prompts
-        except (InputError, PolicyError) as error:
-            refused.append(error)
-    if refused:
-        problems = {str(problem): problem for error in refused for problem in error.problems}
-        raise (InputError if any(isinstance(one, InputError) for one in refused) else PolicyError)(problems.values())
-    return prompts
-
-
-def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = False) -> preflight.Findings:
-    """Everything that can be known before a byte is sent. Tells warnings; raises InputError, then PolicyError.
-
-    `looking`: nothing is to be sent, so that a secret which is not there is a warning: a plan is read before it is trusted.
-    """
-    found = preflight.static(assembly.collection, assembly.environment, assembly.scope)
-    warnings = [problem for problem in found if problem.warning]
-    warnings += [*assembly.collection.warnings, *(assembly.environment.warnings if assembly.environment else ())]
-    mistakes = [problem for problem in found if not problem.warning]
-    if mistakes:
-        raise InputError([*mistakes, *warnings])
-    findings = authentication.findings(assembly, planned)
-    if looking:
-        warnings += [replace(problem, warning=True) for problem in findings.missing]
-    elif findings.missing:
-        raise InputError([*findings.missing, *findings.problems, *warnings])
-    if findings.problems:
-        raise InputError([*findings.problems, *warnings])
-    if findings.refusals:
-        raise PolicyError([*findings.refusals, *warnings])
-    if warnings:
-        screen.tell(warnings, color=color, redact=assembly.redactor.text)
-    return findings
-
-
-def _reports(chosen: Namespace, parts: Sequence[Part]) -> Reports | None:
-    """The reports that are wanted, by --report or by the CI system that runs this. Raises InputError."""
-    if not (chosen.reports or screen.in_known_ci()):
-        return None
-    from runner.cli.reports import Reports  # late: most runs are read as they go
-
-    roots = [root_of(part.plan.collection.path) for part in parts]
-    return Reports(chosen.reports, roots, _inputs(chosen, parts), chosen.format, parts[0].assembly.redactor)
-
-
-def _inputs(chosen: Namespace, parts: Sequence[Part]) -> Iterator[Path]:
-    """Files that the run reads, besides YAML: no report takes their place."""
-    yield from (Path(name) for name in (chosen.data, chosen.secrets_file, chosen.durations) if name)
-    for part in parts:
-        if part.plan.collection.data is not None:
-            yield part.plan.collection.data.path
-        for step in part.plan.steps:
-            request = step.request
-            yield from request.project.closed
-            body = request.body
-            names = [body.file, *(one.file for one in body.parts)] if body else []
-            yield from (request.folder / name for name in names if isinstance(name, str))
-
-
-def _report(
-    chosen: Namespace,
-    parts: Sequence[Part],
-    demands: Demands,
-    reports: Reports | None,
-    film: Film | None,
-    stop: Stop,
-) -> int:
-    """Run, telling the reporter of each step as its turn comes."""
-    assembly = parts[0].assembly
-    started, clock = assembly.now(), time.perf_counter()
-    tally = Tally()
-    guard = Guard(assembly.redactor)
-    ran = tuple(Ran(part.plan.collection.name, str(part.plan.collection.path)) for part in parts)
-    environment = assembly.environment
-    named = (environment.name or environment.id) if environment else None
-    with ExitStack() as stack:
-        out = guard.watch(outlet(sys.stdout, stop.lost, stop.at_once), "standard output")
-        reporter = stack.enter_context(_reporter(chosen, assembly, reports.lines(guard, out) if reports else out))
-        if reports:
-            reporter = stack.enter_context(reports.around(reporter, out, guard, ran, named, started))
-        pace = demands.pace(assembly.environment, stop)
-        checkpoints = [checkpoint(chosen, part, stack) for part in parts]
-        earlier = sum(len(found.finished) for found in checkpoints if found)
-        tell = _Telling(reporter, total(parts, checkpoints))
-        ready: list[Ready] = []
-        run = Run(ready, stop, chosen.fail_fast, 1 if chosen.replay else demands.workers())
-        stack.callback(run.wait)  # when the connections of what still runs have been closed
-        ready += [
-            Ready(
-                part.plan,
-                part.assembly.scope,
-                stack.enter_context(
-                    _ports(part.assembly, tell, stop, pace, demands.timeout, film, save=not chosen.no_save)
-                ),
-                left(part.turns, found),
-                noting(found),
-            )
-            for part, found in zip(parts, checkpoints, strict=True)
-        ]
-        kept = _snapshots(chosen, ready, parts, stack)
-        past = _Past(parts)
-        if any(found.failed for found in checkpoints if found):
-            tally.codes.add(errors.FAILED)
-
-        def tell_of(results: Iterable[StepResult]) -> None:
-            for result in results:
-                tally.add(result)
-                past.add(result)
-                reporter.finished(result)
-
-        stop.begin()
-        try:
-            tell_of(run.results())
-        except KeyboardInterrupt:
-            stop.signal = stop.signal or 2  # SIGINT: where its handler is not ours
-            tell_of(run.rest())
-        finally:
-            stop.end()
-        whole = RunResult(
-            collections=ran,
-            environment=named,
-            tally=tally,
-            started=started,
-            duration=time.perf_counter() - clock,
-            interrupted=stop(),
-            problems=tuple(run.problems),
-            rows=None if all(part.turns is None for part in parts) else run.turns,
-            earlier=earlier,
-        )
-        reporter.ended(whole)
-        noted = kept.end(parts, guard, whole) if kept else []
-        if not chosen.replay:
-            past.keep()
-        if run.whole and not (whole.interrupted or run.problems or (chosen.fail_fast and whole.exit_code)):
-            for found in checkpoints:
-                if found is not None:
-                    found.complete()
-    missing = [*noted, *(film.end(parts, guard, interrupted=whole.interrupted) if film else ())]
-    unheard = [unwritten(stop.unheard)] if stop.unheard and not gone(stop.unheard) else []
-    if assembly.redactor.warnings or run.problems or missing or unheard:
-        told = [*missing, *run.problems, *unheard, *assembly.redactor.warnings]
-        screen.tell(told, color=chosen.color, redact=assembly.redactor.text)
-    guard.close()
-    status = deepest({*tally.codes, errors.BAD_INPUT}) if unheard else stop.status(whole.exit_code)
-    if status == errors.PASSED and any(not problem.warning for problem in missing):
-        status = errors.BAD_INPUT
-    return reports.status(status) if reports else status
-
-
-class _Past:
-    """What the next run is to know of this one: how each request ended, the worst of its rows."""
-
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._environment = parts[0].assembly.environment
-        self._worst: dict[tuple[str, str], tuple[Status, float]] = {}
-
-    def add(self, step: StepResult) -> None:
-        key = step.collection, step.id
-        before = self._worst.get(key)
-        if before is None or _BAD.get(step.status, 0) >= _BAD.get(before[0], 0):
-            self._worst[key] = step.status, step.duration
-
-    def keep(self) -> None:
-        """Keep it in the project's `.zrun`; where there is none, only what failed is worth making one."""
-        ended: dict[Path, dict[str, tuple[Status, float]]] = {}
-        for (file, name), one in self._worst.items():
-            ended.setdefault(Path(file), {})[name] = one
-        identity = self._environment.id if self._environment else None
-        for path, requests in ended.items():
-            root = root_of(path)
-            if (root / ".zrun").is_dir() or any(status in _BAD for status, _ in requests.values()):
-                from runner.files import history  # late: a run without an environment that passes keeps nothing
-
-                history.write(root, identity, path, requests)
-
-
-class _Telling:
-    """Counts the requests of a run as they begin, for the reporter."""
-
-    def __init__(self, reporter: Reporter, total: int | None) -> None:
-        self.reporter = reporter
-        self._total = total
-        self._count = 0
-
-    def started(self, step: Step, row: int | None) -> None:
-        self._count += 1
-        self.reporter.started(Begun(step.request.id, step.request.title, self._count, self._total, row))
-
-    def stopped(self, step: Step, row: int | None) -> None:
-        self.reporter.stopped(Begun(step.request.id, step.request.title, self._count, self._total, row))
-
-
-@contextmanager
-def _reporter(chosen: Namespace, assembly: Assembly, out: TextIO) -> Iterator[Reporter]:
-    """Who tells of the run: lines on standard output, and on a terminal what runs just now; or one JSON document."""
-    redact = assembly.redactor.text
-    if chosen.format == "json":
-        from runner.reporters.json_report import Json  # late: most runs are read by a person
-
-        yield Json(out, redact, messages=chosen.verbose >= 2)
-        return
-    color = screen.wants_color(chosen.color, out)
-    verbosity = -1 if chosen.quiet else min(chosen.verbose, 2)
-    text = Text(out, redact, color=color, verbosity=verbosity)
-    if not (out.isatty() and sys.stderr.isatty()) or screen.in_ci() or os.environ.get("TERM") == "dumb":
-        yield text
-        return
-    from runner.reporters.live import Live  # late: only a terminal has somebody who waits
-
-    with Live(text, sys.stderr, redact, color=color) as live:
-        yield live
-
-
-@contextmanager
-def _ports(
-    assembly: Assembly,
-    tell: _Telling,
-    stop: Stop,
-    pace: Pace | None,
-    timeout: float | None,
-    film: Film | None,
-    *,
-    save: bool,
-) -> Iterator[Ports]:
-    """The real world: the network, the clock, the private state."""
-
-    tokens = assembly.environment.tokens if assembly.environment else frozenset()
-
-    def keep(values: Mapping[str, Captured]) -> None:
-        # A provider's tokens are kept whatever --no-save says: other processes build on them, and they cannot be had twice.
-        kept = {name: value for name, value in values.items() if save or name in tokens}
-        if assembly.state and kept:
-            assembly.state.save(kept)
-
-    network = film.network if film else sending.network
-    with network(assembly, tell.reporter.progress, timeout, pace) as send:
-        ports = Ports(
-            send,
-            assembly.policy.check,
-            keep,
-            stop.sleep,
-            assembly.now,
-            tell.started,
-            tell.stopped,
-            authentication.credentials(assembly, send),
-            authentication.alone(assembly, send),
-            authentication.endpoints(assembly),
-            assembly.redactor,
-        )
-        yield film.around(ports, assembly) if film else ports
