@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from runner import graph
@@ -48,6 +49,12 @@ class Plan:
     environment: Environment | None
     steps: tuple[Step, ...]
     graph: Graph
+
+    @cached_property
+    def looked_into(self) -> Mapping[str, frozenset[str]]:
+        """For each request of the collection what decides it: see graph.looked_into."""
+        shared = self.environment.all_variables() if self.environment else {}
+        return graph.looked_into(self.collection, self.graph, shared)
 
     def step(self, request_id: str) -> Step | None:
         return next((step for step in self.steps if step.request.id == request_id), None)

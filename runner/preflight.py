@@ -45,14 +45,13 @@ def static(
     """
     shared = environment.all_variables() if environment else {}
     captured = graph.captures_of(collection.requests)
-    others = frozenset(elsewhere)
+    everywhere = captured.keys() | frozenset(elsewhere) | {"iteration"}
     problems: dict[tuple[str, int, int, str], Problem] = {}
     earlier: set[str] = set()
     for request in collection:
         view = scope.at(request)
-        known = view.names() | captured.keys() | others | {"iteration"}
         for name in graph.reads_deeply(request, shared):
-            problem = _name_problem(name, request, view, known, captured, earlier)
+            problem = _name_problem(name, request, view, everywhere, captured, earlier)
             if problem:
                 at = problem.location or request.location
                 problems.setdefault((at.source.name, at.line, at.column, problem.message), problem)
@@ -84,11 +83,13 @@ def _name_problem(
     name: Name,
     request: RequestSpec,
     scope: Scope,
-    known: frozenset[str] | set[str],
+    everywhere: frozenset[str] | set[str],
     captured: dict[str, tuple[str, ...]],
     earlier: set[str],
 ) -> Problem | None:
-    if name.name not in known:
+    """`everywhere` are names that are known whatever the request; `scope` knows those besides."""
+    if name.name not in everywhere and name.name not in scope.names():
+        known = everywhere | scope.names()
         if name.guarded:
             near = nearest(name.name, known)
             if near is None:
@@ -185,7 +186,6 @@ def before(plan: Plan, scope: Scope, policy: Policy, knowing: Knowing) -> Findin
     """What this run would stumble over: addresses, hosts, secrets that no source gives, providers that give no token."""
     found = _Found(plan.environment.secrets if plan.environment else {}, knowing)
     shared = plan.environment.all_variables() if plan.environment else {}
-    looked_into = graph.looked_into(plan.collection, plan.graph, shared)
     coming: set[str] = set()
     for step in plan.steps:
         if step.verdict == "skip":
@@ -194,7 +194,7 @@ def before(plan: Plan, scope: Scope, policy: Policy, knowing: Knowing) -> Findin
         every = tuple(graph.reads_deeply(request, shared))
         needed = {name.name for name in every if not name.guarded}
         found.look_for_secrets(view, needed, {name.name for name in every}, coming, surely=surely)
-        looked = looked_into[request.id]
+        looked = plan.looked_into[request.id]
         marks = found.marks(view, looked, needed) | _token_of(request, plan.environment)
         url: str | None = None
         with found.gathering():

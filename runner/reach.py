@@ -52,7 +52,6 @@ def of(planned: Plan, scope: Scope, tokens: Callable[[AuthSpec, Scope], Tokens |
     These are the requests that only `renew` would run, and those for a token.
     """
     shared = planned.environment.all_variables() if planned.environment else {}
-    looked_into = graph.looked_into(planned.collection, planned.graph, shared)
     declared = planned.environment.secrets.keys() if planned.environment else frozenset[str]()
     steps = [step.request for step in planned.steps if step.verdict != "skip"]
     captured = {capture.name for request in steps for capture in request.capture}
@@ -61,7 +60,7 @@ def of(planned: Plan, scope: Scope, tokens: Callable[[AuthSpec, Scope], Tokens |
 
     def one(request: RequestSpec) -> Reach:
         view = scope.at(request)
-        looked = looked_into[request.id]
+        looked = planned.looked_into[request.id]
         given = tokens(request.auth, view) if request.auth else None
         names = {s.name for name in looked for s in view.secrets_of(name)} | (looked & declared)
         if given is not None:

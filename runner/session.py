@@ -9,9 +9,8 @@ from _thread import LockType, allocate_lock
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
-from runner import attempts, captures, errors, graph, judgement, plan, render, tree
+from runner import attempts, captures, errors, judgement, plan, render, tree
 from runner.attempts import Sent
 from runner.collection import AuthSpec, RequestSpec
 from runner.credentials import Auth
@@ -81,12 +80,6 @@ class Shared:
         self.file = str(plan.collection.path)
         self._renewing: dict[str, LockType] = {}
         self._lock = allocate_lock()
-
-    @cached_property
-    def looked_into(self) -> dict[str, frozenset[str]]:
-        """See graph.looked_into."""
-        shared = self.plan.environment.all_variables() if self.plan.environment else {}
-        return graph.looked_into(self.plan.collection, self.plan.graph, shared)
 
     def renewing(self, request_id: str) -> LockType:
         """Whoever holds this renews by that request: the others wait, and find it done."""
@@ -335,7 +328,7 @@ class Session:
             if auth:
                 auth.prepare()
             # Whatever of a secret decides this call, by way of a condition, a length, a comparison, goes with it.
-            names = self.shared.looked_into[request.id]
+            names = self.plan.looked_into[request.id]
             call = render.call(request, scope, journal=journal, jar=self.row or 0)
             read = frozenset(secret for name in names for secret in scope.secrets_of(name)) if names else frozenset()
             if not read <= call.secrets:

@@ -16,7 +16,7 @@ import yaml
 
 from runner.errors import InputError, Location, Place, Problem, Source
 from runner.files.mistakes import character_problem, syntax_problem
-from runner.files.places import Mark, ScalarPlace
+from runner.files.places import ScalarPlace
 from runner.template import looks_cut
 
 LARGEST_FILE = 20_000_000  # bytes
@@ -100,10 +100,22 @@ def decoded(raw: bytes, path: Path) -> str:
         ) from None
 
 
+_TAG = "tag:yaml.org,2002:"
+_KINDS = {yaml.ScalarNode: _TAG + "str", yaml.SequenceNode: _TAG + "seq", yaml.MappingNode: _TAG + "map"}
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's is some six times faster
     """Leaves every plain scalar a text: which are more is decided here, by YAML 1.2's rules."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own name)
+    # PyYAML asks its resolver about each node, by way of three methods; here the answer follows from the node's kind.
+    def resolve(self, kind: Any, value: object, implicit: object) -> str:
+        return _KINDS[kind]
+
+    def descend_resolver(self, current_node: object, current_index: object) -> None:
+        pass
+
+    def ascend_resolver(self) -> None:
+        pass
 
 
 # In `{id: json $.data[0].id}` YAML would take the brackets for a list. Stand-ins of the same length let a path be written
@@ -181,7 +193,6 @@ def _check_depth(text: str, source: Source) -> None:
             raise InputError(Problem(f"this is nested more than {DEEPEST} deep", where, "take it apart"))
 
 
-_TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _FRACTION = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
@@ -297,12 +308,11 @@ class _Reading:
                 self.problems.append(Problem("a merge key `<<:` wants a map", self.location(one), hint))
 
     def place(self, raw: Any) -> ScalarPlace:
-        start, end = raw.start_mark, raw.end_mark
         value = raw.value if isinstance(raw.value, str) else ""  # with stand-ins: of the same length
         return ScalarPlace(
             self.source,
-            Mark(start.line, start.column, start.index),
-            Mark(end.line, end.column, end.index),
+            raw.start_mark,
+            raw.end_mark,
             raw.style if isinstance(raw, yaml.ScalarNode) and raw.style else "",
             value,
         )

@@ -263,6 +263,8 @@ def _resolved(name: str, request_id: str, known: dict[str, _Raw]) -> str | None:
 
 def _with_ids(request: RequestSpec, raw: dict[str, _Raw], form: Form) -> RequestSpec:
     """The ids of `needs` and `renew`, resolved from the request's folder upward."""
+    if not request.needs and request.renew is None:
+        return request
     needs = tuple(need for written in request.needs for need in _need(written, request, raw, form))
     renew = request.renew
     if renew is not None:

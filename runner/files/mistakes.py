@@ -6,13 +6,7 @@ import re
 from typing import Protocol
 
 from runner.errors import Location, Problem, Source
-
-
-class Mark(Protocol):
-    """A place in the text, counted from 0."""
-
-    line: int
-    column: int
+from runner.files.places import Mark
 
 
 class MarkedError(Protocol):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from runner.errors import Location, Source
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A position in a file: 0-based line, column and index, in characters."""
+class Mark(Protocol):
+    """A position in a file: 0-based line, column and index, in characters. PyYAML's marks are such."""
 
-    line: int
-    column: int
-    index: int
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def index(self) -> int: ...
 
 
 class ScalarPlace:
