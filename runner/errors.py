@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 PASSED = 0
-FAILED = 1  # an expectation failed
+FAILED = 1  # an expectation failed, or a value is missing
 BAD_INPUT = 2
 NETWORK = 3
 CREDENTIALS = 4

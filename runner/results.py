@@ -31,8 +31,9 @@ class StepResult:
 
     skipped: its `when` or `skip` said no (`reason` gives the expression). blocked: something that it depends on failed,
     or a value that it needs was never captured. failed: sent (or tried), and a check, a capture, the network or a policy
-    said no. `exit_code` is what this step alone would end with. `renewed` holds the steps run on its behalf by `renew`.
-    `collection` is the file of the collection, and `row` counts the rows of data from 1 (None: there are none).
+    said no. `exit_code` is what this step alone would end with: 0 where a failed one blocks it. `renewed` holds the steps run
+    on its behalf by `renew`. `collection` is the file of the collection, and `row` counts the rows of data from 1 (None: there
+    are none).
     """
 
     id: str
@@ -76,7 +77,7 @@ _PRECEDENCE = (
 
 
 def deepest(codes: Collection[int]) -> int:
-    """The exit status of a run: the deepest cause among those of its steps; a blocked step adds none of its own."""
+    """The exit status of a run: the deepest cause among those of its steps; what a failed step blocks adds none of its own."""
     return next((code for code in _PRECEDENCE if code in codes), errors.PASSED)
 
 

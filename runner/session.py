@@ -30,7 +30,7 @@ from runner.plan import Plan, Step
 from runner.predicates import Expectation
 from runner.queries import Query
 from runner.redact import Redactor
-from runner.results import CaptureResult, StepResult
+from runner.results import CaptureResult, Status, StepResult
 from runner.scope import Captured, Scope
 from runner.template import NoValue
 from runner.values import Value, as_text
@@ -220,14 +220,15 @@ class Session:
                 return f"{needed}, which {'failed' if outcome.status == 'failed' else 'was blocked'}"
         return None
 
-    def _not_sent(self, request: RequestSpec, status: str, reason: str) -> StepResult:
+    def _not_sent(self, request: RequestSpec, status: Status, reason: str, code: int = errors.PASSED) -> StepResult:
         return StepResult(
             request.id,
             request.title,
-            "blocked" if status == "blocked" else "skipped",
+            status,
             request.location,
             self.ports.now(),
             reason=reason,
+            exit_code=code,
             collection=self.shared.file,
             row=self.row,
         )
@@ -236,7 +237,8 @@ class Session:
         """A step that an error ended; a value that nobody captured blocks it, since it is not its own fault."""
         if isinstance(error, NoValue) and not (sent and sent.exchanges):
             hint = error.problems[0].hint
-            return self._not_sent(request, "blocked", error.problems[0].message + (f": {hint}" if hint else ""))
+            reason = error.problems[0].message + (f": {hint}" if hint else "")
+            return self._not_sent(request, "blocked", reason, errors.FAILED)  # no other step tells of it
         telling = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS, errors.INTERRUPTED)
         told = isinstance(error, OutsideError) or error.exit_code in telling
         return StepResult(

@@ -47,9 +47,9 @@ commands:
 
 `zrun COMMAND --help` tells more of each. `zrun --version` prints the version.
 
-exit status: 0 all passed, 1 an expectation failed, 2 files or arguments (nothing was sent), 3 network, TLS or timeout,
-4 credentials refused, 5 a secret would have gone, or went, where it may not, 70 a bug in zrun, 130 interrupted,
-141 who read the output has gone before the end
+exit status: 0 all passed, 1 an expectation failed or a value is missing, 2 files or arguments (nothing was sent),
+3 network, TLS or timeout, 4 credentials refused, 5 a secret would have gone, or went, where it may not, 70 a bug in zrun,
+130 interrupted, 141 who read the output has gone before the end
 """
 
 

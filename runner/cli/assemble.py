@@ -17,6 +17,7 @@ from runner.collection import Collection
 from runner.environment import Environment
 from runner.errors import InputError, Problem, ZrunError
 from runner.files import reader
+from runner.origins import is_loopback
 from runner.policy import Policy
 from runner.project import Project, root_of
 from runner.redact import Redactor
@@ -99,9 +100,15 @@ class Assembly:
         return self.given.now()
 
     def start_sandbox(self) -> None:
-        """Start the embedded sandbox, when the environment names one: for what is sent, not for what is only looked at."""
+        """Start the embedded sandbox, when the environment names one: for what is sent, not for what is only looked at.
+
+        Raises InputError also for a moved clock, where it is not for a sandbox.
+        """
         environment = self.environment
-        if environment is None or environment.sandbox is None:
+        if environment is None:
+            return
+        if environment.sandbox is None:
+            self._check_clock(environment)
             return
         from runner import sandbox  # late: its server loads starlette and uvicorn
 
@@ -110,6 +117,14 @@ class Assembly:
             self.state.check_own(data)
         running: Running = self._stack.enter_context(sandbox.start(data, clock_offset=self.given.ahead))
         self.use(running)
+
+    def _check_clock(self, environment: Environment) -> None:
+        """Raises InputError for a moved clock where servers keep their own: when a token ends would be kept wrong."""
+        elsewhere = next((host.name for host in self.policy.hosts if not is_loopback(host.name)), None)
+        if self.given.ahead and elsewhere is not None:
+            message = f"--clock moves the clock of zrun alone, and {environment.id} names {elsewhere}"
+            hint = "use it with a sandbox on this machine; `zrun plan --clock` shows what would be renewed"
+            raise InputError(Problem(message, None, hint))
 
     def use(self, running: Running) -> None:
         """Take addresses and credentials of a sandbox that runs."""

@@ -29,8 +29,8 @@ examples:
   zrun collections/self_client.yaml -e us --dry-run       show what would be sent; send nothing
   zrun collections/self_client.yaml -e us -vv             show every request and response, secrets masked
 
-exit status: 0 all passed, 1 an expectation failed, 2 files or arguments (nothing was sent), 3 network, TLS or timeout,
-4 credentials refused, 5 a secret would have gone, or went, where it may not, 130 interrupted
+exit status: 0 all passed, 1 an expectation failed or a value is missing, 2 files or arguments (nothing was sent),
+3 network, TLS or timeout, 4 credentials refused, 5 a secret would have gone, or went, where it may not, 130 interrupted
 """
 
 

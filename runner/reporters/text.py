@@ -61,7 +61,7 @@ class Text:
         """Nothing."""
 
     def finished(self, step: StepResult) -> None:
-        if self._verbosity > QUIET or step.status == "failed":
+        if self._verbosity > QUIET or step.status == "failed" or step.exit_code:
             self._write(self._step(step))
             self._written = True
 
@@ -84,7 +84,10 @@ class Text:
         requests = f"{total} request{'' if total == 1 else 's'}" + (f": {', '.join(counts)}" if counts else "")
         yield f"{requests} {self._marks.dot} {show_seconds(run.duration)}{self._rows(run)}"
         if run.exit_code != errors.PASSED:
-            yield paint(f"exit {run.exit_code}: {_MEANING.get(run.exit_code, 'failed')}", "red", self._color)
+            why = _MEANING.get(run.exit_code, "failed")
+            if run.exit_code == errors.FAILED and not run.count("failed"):
+                why = "a value is missing" if run.count("blocked") else why
+            yield paint(f"exit {run.exit_code}: {why}", "red", self._color)
 
     def _rows(self, run: RunResult) -> str:
         if run.rows is None:
