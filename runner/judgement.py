@@ -39,6 +39,7 @@ class _Desk:
     redactor: Redactor
 
 
+_WORDS = {True: "true", False: "false", None: "null"}
 _on_a_line = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps makes one for every call
 
 
@@ -240,6 +241,10 @@ def show(value: Value | Missing, redactor: Redactor) -> str:
     """`value` for a person: JSON on one line, cut when it is long, secrets masked where it is."""
     if isinstance(value, (Missing, Secret)):
         return str(value)
+    if type(value) is int:
+        return str(value)
+    if value is True or value is False or value is None:
+        return _WORDS[value]
     try:
         text = _on_a_line(value)
     except RecursionError:

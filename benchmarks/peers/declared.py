@@ -24,6 +24,8 @@ def _zrun(scenario: Scenario, url: str, folder: Path) -> Command:
     for number, chain in enumerate(chains):
         for place, one in enumerate(chain):
             request: dict[str, object] = {one.method.lower(): url + spelled(one.path)}
+            if one.method != "GET" and scenario.jobs > 1:
+                request["independent"] = True  # else what changes things keeps the file's order
             if one.body:
                 request["json"] = {key: spelled(value) for key, value in one.body.items()}
             if one.bearer:
