@@ -25,7 +25,8 @@ from runner.exchange import IN_MEMORY, Call, Headers, Hop, Response
 from runner.project import replacing
 from runner.transport.answers import Answer
 from runner.transport.clock import Clock
-from runner.transport.direct import Content, Fields
+from runner.transport.connection import Content
+from runner.transport.direct import Fields
 from runner.transport.failures import Failed, network_error
 from runner.transport.ways import Ways
 
@@ -38,8 +39,8 @@ CHUNK = 1 << 16
 _LAST_WAIT = 0.5
 # More than so many data rows are never under way at once.
 _MOST_JARS = 4096
-# A body that unpacks to more than this many bytes, and this many times its size, is a trap (DEFLATE reaches 1032).
-_TRAP_SIZE, _TRAP_RATIO = 100_000_000, 200
+# Seconds that the body of a redirect may take to be read.
+_SHORT_WAIT = 1.0
 _DEFAULTS = (("User-Agent", f"zrun/{__version__}"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
 
 
@@ -131,7 +132,7 @@ class Transport:
                         self._learn_cookies(call, got)
                     leads_to = redirects.target(answer.status, got, call.url) if call.follow_redirects else None
                     if leads_to is not None:
-                        _drain(answer)
+                        self._drain(answer)
                         return self._follow(call, answer.status, leads_to, hops)
                     body, size = self._body(answer, call)
                 finally:
@@ -209,7 +210,7 @@ class Transport:
             return call.save, self._save(answer, call.save, call)
         chunks: list[bytes] = []
         size = 0
-        arriving = answer.body()
+        arriving = self._arriving(answer)
         for chunk in arriving:
             chunks.append(chunk)
             size += len(chunk)
@@ -227,23 +228,46 @@ class Transport:
         with _disk_errors(call, str(path)), path.open("wb") as file:
             for chunk in begun:
                 file.write(chunk)
-            return path, sum(map(len, begun)) + self._copy(answer, rest, file, sum(map(len, begun)), "")
+            return path, sum(map(len, begun)) + self._copy(answer, rest, file, "")
 
     def _save(self, answer: Answer, target: Path, call: Call) -> int:
         """Write the body to `target`: to a neighbour first, so that a broken transfer leaves nothing half."""
         new = replacing(target) if call.project is None else call.project.replacing(target, call.location)
         with _disk_errors(call, str(target)), new as file:
-            return self._copy(answer, answer.body(), file, 0, target.name)
+            return self._copy(answer, self._arriving(answer), file, target.name)
 
-    def _copy(self, answer: Answer, chunks: Iterator[bytes], file: BinaryIO, before: int, label: str) -> int:
-        """The bytes written. Raises Failed for a body that unpacks without end."""
+    def _arriving(self, answer: Answer) -> Iterator[bytes]:
+        """The body, unpacked, as it arrives; to unpack it takes its time too, and that is bounded. Raises Failed."""
+        for piece in answer.body():
+            if answer.packed:
+                try:
+                    self._clock.left(None)
+                except TimeoutError as error:
+                    raise Failed("timeout") from error
+            if piece:
+                yield piece
+
+    def _drain(self, answer: Answer) -> None:
+        """A redirect's own body is of no use to anybody; a short one is read, so that its connection can be used again."""
+        length, until = answer.length, self._clock.deadline
+        if length is None or length >= CHUNK:
+            return
+        soon = time.monotonic() + _SHORT_WAIT
+        self._clock.deadline = soon if until is None else min(soon, until)
+        try:
+            with suppress(Failed):
+                for _ in answer.body():
+                    pass
+        finally:
+            self._clock.deadline = until
+
+    def _copy(self, answer: Answer, chunks: Iterator[bytes], file: BinaryIO, label: str) -> int:
+        """The bytes written."""
         total = None if answer.packed else answer.length
         size = 0
         for chunk in chunks:
             file.write(chunk)
             size += len(chunk)
-            if answer.packed and before + size > _TRAP_SIZE and before + size > _TRAP_RATIO * max(answer.received, 1):
-                raise Failed("packed")
             if label and self._progress is not None:
                 self._progress(label, size, total)
         return size
@@ -253,15 +277,6 @@ def _beside(extra: Headers, written: set[str]) -> list[tuple[str, str]]:
     """The default fields, `extra` in the place of those that it names, without what is `written`."""
     given = {name.lower(): (name, value) for name, value in (*_DEFAULTS, *extra)}
     return [field for name, field in given.items() if name not in written]
-
-
-def _drain(answer: Answer) -> None:
-    """A redirect's own body is of no use to anybody; a short one is read, so that its connection can be used again."""
-    length = answer.length
-    with suppress(Failed):
-        if length is not None and length < CHUNK:
-            for _ in answer.body():
-                pass
 
 
 @contextmanager

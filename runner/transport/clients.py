@@ -18,8 +18,9 @@ from runner.exchange import Call, Headers, PeerCertificate
 from runner.origins import PORTS, host_of, is_loopback, split
 from runner.transport.answers import Answer
 from runner.transport.clock import Clock
+from runner.transport.connection import Content
 from runner.transport.deadline import Opened, TimedBackend
-from runner.transport.direct import Content, Fields
+from runner.transport.direct import Fields
 from runner.transport.failures import Failed, Kind
 from runner.transport.library import httpcore, httpx
 from runner.transport.tls import context_for

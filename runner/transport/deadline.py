@@ -56,7 +56,19 @@ class _TimedStream(httpcore.NetworkStream):
         return came
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._clock.left(timeout, httpcore.WriteTimeout))
+        own = self._inner.get_extra_info("socket") if isinstance(self._inner, SyncStream) else None
+        if own is None:
+            self._inner.write(buffer, self._clock.left(timeout, httpcore.WriteTimeout))
+            return
+        left = memoryview(buffer)
+        try:
+            while left:  # the library gives each piece of it all the time again
+                own.settimeout(self._clock.left(timeout, httpcore.WriteTimeout))
+                left = left[own.send(left) :]
+        except TimeoutError:
+            raise httpcore.WriteTimeout from None
+        except OSError:
+            raise httpcore.WriteError from None
 
     def close(self) -> None:
         self._opened.pop(id(self), None)

@@ -48,7 +48,7 @@ def network_error(error: Failed, call: Call) -> NetworkError:
         )
     causes = list(_causes(error))
     failed = _of_tls(causes)
-    if failed is not None:
+    if failed is not None and not (error.kind == "broken" and _is_end(failed)):
         return problem(*tls_words(failed, host), "tls", sent=error.kind != "connect")
     if error.kind == "connect":
         return problem(*connect_words(causes, host), "connect", sent=False)
@@ -67,6 +67,11 @@ def _of_tls(causes: list[BaseException]) -> ssl.SSLError | None:
     return next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None) if ssl else None
 
 
+def _is_end(error: ssl.SSLError) -> bool:
+    """Whether the connection ended and TLS was not told."""
+    return type(error).__name__ == "SSLEOFError"
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
@@ -75,7 +80,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _shown_host(url: str) -> str:
-    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
     return authority.rpartition("@")[2]
 
 

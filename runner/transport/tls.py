@@ -24,7 +24,13 @@ class _LateContext(ssl.SSLContext):
 
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         if file or folder:
-            self.load_verify_locations(cafile=file, capath=folder)
+            try:
+                self.load_verify_locations(cafile=file, capath=folder)
+            except OSError as error:  # ssl.SSLError is one
+                reason = getattr(error, "reason", None) or error.strerror
+                message = f"the certificates that SSL_CERT_FILE names cannot be used: {reason}"
+                hint = "name a PEM file of authorities, or unset it"
+                raise InputError(Problem(message, None, hint)) from None
         else:
             import certifi  # late: of https alone
 
@@ -33,6 +39,7 @@ class _LateContext(ssl.SSLContext):
 
     def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
         self.load()
+        named.setdefault("suppress_ragged_eofs", False)
         return super().wrap_socket(*arguments, **named)
 
     def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
@@ -43,6 +50,8 @@ class _LateContext(ssl.SSLContext):
 def context_for(tls: Tls) -> ssl.SSLContext:
     """Raises InputError for a file that cannot be used."""
     context = _LateContext(ssl.PROTOCOL_TLS_CLIENT)
+    # An end that TLS was not told of may be anybody's: a body that ends with it is not whole (RFC 9112, 9.8).
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     try:
         if not tls.verify:
             context.check_hostname = False

@@ -13,7 +13,8 @@ from runner.origins import is_loopback
 from runner.transport import direct
 from runner.transport.answers import Answer
 from runner.transport.clock import Clock
-from runner.transport.direct import Content, Direct, Fields, Reach
+from runner.transport.connection import Content
+from runner.transport.direct import Direct, Fields, Reach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Ways:
             from urllib.request import getproxies  # late: there, settings besides variables name some
 
             return bool(getproxies())
-        return any(os.environ.get(name) or os.environ.get(name.upper()) for name in _VARIABLES)
+        return any(value and name.lower() in _VARIABLES for name, value in os.environ.items())
 
     def _clients(self) -> Clients:
         with self._lock:
