@@ -6,6 +6,7 @@ what is planted. The secrets are those of a seed: Unicode, quotes, percent signs
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
@@ -17,11 +18,13 @@ from random import Random
 
 import pytest
 
+from runner.redact import Redactor
 from runner.reporters.documents import forms
+from runner.values import Secret
 from tests import hunt
 from tests.commands import Done, environment, zrun
 from tests.leak_scanner import Scanner
-from tests.spelled import SPELLINGS
+from tests.spelled import SPELLINGS, percent_some
 
 WANTED = sorted(forms.FORMS)
 COUNT, SEED = 300, 20_261_124
@@ -155,3 +158,72 @@ def test_no_secret_is_in_a_title_or_an_argument_of_a_process(tmp_path: Path) -> 
     assert any(b"c.yaml" in text for text in seen)
     assert not any(token.encode() in text for text in seen)
     assert token.encode() not in output
+
+
+# Escapes upon escapes, some of them in part
+
+
+def _json(text: str, rng: Random) -> str:
+    return json.dumps({"a": text, "n": 1}, ensure_ascii=rng.random() < 0.5)
+
+
+def _percent(text: str, rng: Random) -> str:
+    return percent_some(text, rng.randrange(1_000_000))
+
+
+def _html(text: str, _: Random) -> str:
+    return html.escape(text)
+
+
+_UPON_EACH_OTHER = {
+    "json": (_json,),
+    "json in json": (_json, _json),
+    "percent of json": (_json, _percent),
+    "percent of json in json": (_json, _json, _percent),
+    "percent, twice, of json": (_json, _percent, _percent),
+    "percent in json": (_percent, _json),
+    "percent of json, in json": (_json, _percent, _json),
+    "html of json": (_json, _html),
+    "percent of html of json": (_json, _html, _percent),
+    "html of json in json": (_json, _html, _json),
+}
+
+
+@pytest.mark.parametrize("name", _UPON_EACH_OTHER)
+def test_escapes_that_were_put_upon_each_other_in_part_hide_nothing(name: str) -> None:
+    """200 secrets, each in a text of its own: which of its backslashes were percent-encoded, chance has said."""
+    rng = Random(20_261_124)
+    for _ in range(200):
+        text = known = hunt.secret(rng, "body")
+        if len(known) > 400:
+            continue
+        for put in _UPON_EACH_OTHER[name]:
+            text = put(text, rng)
+        redactor = Redactor()
+        redactor.add(Secret(known, "known"))
+        assert "known" not in Scanner({"known": known}).names_in(redactor.text(f"x {text} y")), (known, text)
+
+
+@pytest.mark.parametrize(
+    "known", ["made-up%AEmade-up\\r8\\", "made-up&amp;made-up\\n\\", "%AEmade-up-漢\\u00e4\\", "made-up\\nmade-up%"]
+)
+def test_a_secret_that_holds_escapes_and_ends_in_one_is_found_in_json(known: str) -> None:
+    """What follows it in the text becomes an escape with its last character, once JSON's own are undone."""
+    redactor = Redactor()
+    redactor.add(Secret(known, "known"))
+    for text in (json.dumps(known), json.dumps(known, ensure_ascii=False), json.dumps(json.dumps(known))):
+        assert "made-up" not in redactor.text(f"x {text} y")
+
+
+@pytest.mark.parametrize("seed", [422_790_591, 833_838_365, 943_429_157])
+def test_no_piece_of_what_was_hard_to_find_is_told(seed: int, tmp_path: Path) -> None:
+    """With these seeds a body was echoed in a form that hid a secret from the redactor."""
+    known = hunt.secrets(45, seed)
+    scanner = Scanner(known)
+    with hunt.server() as url:
+        hunt.write(tmp_path, url, known)
+        for arguments in (["-vv"], ["--format", "json"], ["-q", "--report", "html=report.html"]):
+            done = hunt.run(tmp_path, known, *arguments)
+            assert done.status == 1, done.err
+            assert not leaking(scanner, done), arguments
+    assert not leaking(scanner, Done(0, (tmp_path / "report.html").read_text("utf-8"), ""))

@@ -16,14 +16,16 @@ from runner.redact.spellings import (
     BASE64,
     CANONICAL,
     PASSES,
+    SHORTEST,
     Spelling,
     Suspect,
     beginnings,
     heads,
+    json_heads,
     plain_heads,
     spellings,
 )
-from runner.redact.unescape import Unescaped, unescape
+from runner.redact.unescape import Unescaped, alone, unescape
 
 # Characters of a secret's beginning that the index is made of: enough for Base64 of it to fill a window.
 _HEAD = 20
@@ -32,8 +34,8 @@ _FEW = 16
 # Where a text was cut, an escape may have been cut too: so many bytes at its end say nothing.
 _LOOSE = 12
 
-# What is left of a secret when its escapes are undone may be shorter, and then be found anywhere.
-_SHORTEST = 6
+# So many orders in which escapes may have been put upon each other are tried.
+_MOST_ORDERS = 8
 
 # What may part Base64 into lines, and where it does.
 _BREAKS = b"\r\n\t "
@@ -64,8 +66,13 @@ class Index:
 
     def add(self, text: str) -> None:
         """Know `text`, of at least six characters, in all its spellings."""
-        for head, numbers in plain_heads(text, self._long.window):
-            if len(head) >= _SHORTEST:
+        plain = plain_heads(text, self._long.window)
+        if (
+            len(plain) > 1
+        ):  # what holds escapes itself is not always the same again when a pass has undone those of JSON
+            plain += json_heads(text, self._long.window)
+        for head, numbers in plain:
+            if len(head) >= SHORTEST:
                 self._add(head.translate(CANONICAL), Suspect(text, numbers, ""))
         # By carrier and beginning, so that forms which differ later are looked for at once.
         pieces: dict[tuple[str, bytes], list[int]] = {}
@@ -98,9 +105,23 @@ class Index:
     def find(self, data: bytes, *, cut: bool = False) -> list[Found]:
         """Where secrets are in UTF-8, overlapping ones and repeats among them. `cut`: also one that the end of `data` cuts."""
         found: list[Found] = []
-        passes: list[Unescaped] = []
-        view = data
-        while True:
+        seen: set[bytes] = set()
+        orders: list[list[Unescaped]] = [[]]  # passes over one kind alone, where it matters which is undone first
+        for first in orders:
+            self._undoing(data, first, seen, found, cut)
+            if len(first) < PASSES and len(orders) < _MOST_ORDERS and not _is_all(found, data):
+                orders += [[*first, one] for one in alone(first[-1].text if first else data)]
+        return found
+
+    def _undoing(self, data: bytes, first: list[Unescaped], seen: set[bytes], found: list[Found], cut: bool) -> None:
+        """Put to `found` what is in `data` when the passes of `first` have gone over it, and after each further one.
+
+        Orders that come to the same, which is `seen` then, go on in the same way.
+        """
+        passes = first.copy()
+        view = passes[-1].text if passes else data
+        while view not in seen:
+            seen.add(view)
             for one in self._in_view(view, cut):
                 start, end = one.start, one.end
                 if passes and not one.cut and passes[-1].is_kept(start, end) and not _BREAK.search(view, start, end):
@@ -108,12 +129,9 @@ class Index:
                 for undone in reversed(passes):
                     start, end = undone.place(start, end)
                 found.append(Found(start, len(data) if one.cut else end, one.secret, one.cut))
-            further = None
-            # Of what is a secret from end to end there is no wider one.
-            if len(passes) < PASSES and not any(one.start == 0 and one.end == len(data) for one in found):
-                further = unescape(view)
+            further = unescape(view) if len(passes) < PASSES and not _is_all(found, data) else None
             if further is None:
-                return found
+                return
             passes.append(further)
             view = further.text
 
@@ -183,6 +201,11 @@ class Index:
                 found.append((at, number))
                 at = text.find(piece, at + 1)
         return found
+
+
+def _is_all(found: list[Found], data: bytes) -> bool:
+    """Whether `data` is a secret from end to end: there is no wider one."""
+    return any(one.start == 0 and one.end == len(data) for one in found)
 
 
 def _widened(spelling: Spelling, start: int, end: int, view: bytes) -> tuple[int, int]:

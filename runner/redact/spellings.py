@@ -21,6 +21,9 @@ CANONICAL = bytes.maketrans(b"-_ ", b"+/+")
 # Passes of `unescape` over a text: JSON in JSON in a form is three.
 PASSES = 5
 
+# What is left of a secret when its escapes are undone may be shorter, and then be found anywhere.
+SHORTEST = 6
+
 # What Base64 is written in, canonical or not, and its padding.
 BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
@@ -124,6 +127,10 @@ def plain_forms(text: str) -> tuple[bytes, ...]:
         if further is None or further.text in found:
             break
         found.append(further.text)
+    # At its end may stand what begins an escape: with what follows in a text it became another one.
+    begun = found[-1].rstrip(b"\\%&")
+    if len(found) > 1 and len(begun) >= SHORTEST and begun not in found:
+        found.append(begun)
     return tuple(found)
 
 
@@ -140,10 +147,15 @@ def plain_heads(text: str, length: int) -> list[tuple[bytes, tuple[int, ...]]]:
         if all(len(form) > length + _SPOILT and b"\\x" not in form for form in forms):
             # Where the beginning holds no more escapes, the rest may.
             last = len(forms) - 1
-            numbers = [(-n - 1,) for n in range(last)] + [tuple(-n - 1 for n in range(last, PASSES + 1))]
+            numbers = [(-n - 1,) for n in range(last)] + [tuple(-n - 1 for n in range(last, PASSES + 2))]
             return [(form[:length], those) for form, those in zip(forms, numbers, strict=True)]
         forms = plain_forms(text)
     return [(form[:length], (-n - 1,)) for n, form in enumerate(forms)]
+
+
+def json_heads(text: str, length: int) -> list[tuple[bytes, tuple[int, ...]]]:
+    """As `plain_heads`, of what JSON makes of a text."""
+    return [(FORMS[number](text[:length])[:length], (number,)) for number in _OF_JSON]
 
 
 _ZEROS = (b"", b"\0", b"\0\0")
@@ -152,7 +164,8 @@ _SHARED = (0, 2, 3)
 BASE64_CARRIERS = ("0", "1", "2")
 _LEADS = {carrier: int(carrier) for carrier in BASE64_CARRIERS}
 # The numbers of the forms in which a text is in a body: itself, JSON's, a form's.
-OF_BODIES = frozenset((-1, *map(FORMS.index, (_json_ascii, _json_utf8, _quoted_form, _sent_form))))
+_OF_JSON = tuple(map(FORMS.index, (_json_ascii, _json_utf8)))
+OF_BODIES = frozenset((-1, *_OF_JSON, *map(FORMS.index, (_quoted_form, _sent_form))))
 
 
 def beginnings(head: bytes, made: list[int], length: int) -> list[tuple[str, bytes]]:

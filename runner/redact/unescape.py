@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from functools import cache
 from itertools import accumulate
+from typing import NamedTuple
 
 _SIMPLE = {
     34: b'"',
@@ -96,6 +97,57 @@ def unescape(source: bytes) -> Unescaped | None:
     made = pieces.copy()
     made[1::2] = map(_TABLE.__getitem__, pieces[1::2])
     return Unescaped(pieces, made) if made != pieces else None
+
+
+def alone(source: bytes) -> list[Unescaped]:
+    """As `unescape`, of percent-encoding alone and of references alone, each where it matters that it is undone first.
+
+    It does where a backslash or what follows it was escaped in part: one pass over all kinds takes `%5c\\n` for a backslash and
+    a line end, where `\\\\n` was meant.
+    """
+    if b"\\" not in source or not (b"%" in source or b"&" in source):
+        return []
+    found: list[Unescaped] = []
+    strings: list[bytes] = []  # of JSON: what is in one of them does not matter to the others
+    for kind in _kinds():
+        torn = kind.torn.search(source) is not None
+        if not torn and kind.backslash.search(source):
+            strings = strings or [text for text in _string_end().split(source) if b"\\" in text]
+            torn = any(map(kind.backslash.search, strings))
+        if torn:
+            pieces = kind.escapes.split(source)
+            made = pieces.copy()
+            made[1::2] = map(_TABLE.__getitem__, pieces[1::2])
+            if made != pieces:
+                found.append(Unescaped(pieces, made))
+    return found
+
+
+class _Kind(NamedTuple):
+    """Runs of one kind of escapes; one that stands for a backslash; and a backslash's own of which a part is such one."""
+
+    escapes: re.Pattern[bytes]
+    backslash: re.Pattern[bytes]
+    torn: re.Pattern[bytes]
+
+
+@cache
+def _string_end() -> re.Pattern[bytes]:
+    return re.compile(rb"(?<!\\)(?<!%5[cC])\"[,:}\]]")
+
+
+@cache
+def _kinds() -> tuple[_Kind, ...]:
+    percent, reference = rb"%[0-9A-Fa-f]{2}", rb"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)"
+    begun = rb"\\(?:[uUx][0-9A-Fa-f]{0,7})?"
+    return (
+        _Kind(re.compile(rb"(%b(?:%b)*)" % (percent, percent)), re.compile(rb"%5[cC]"), re.compile(begun + percent)),
+        _Kind(
+            re.compile(rb"(%b)" % reference),
+            re.compile(rb"&(?:#0*92(?![0-9])|#[xX]0*5[cC](?![0-9A-Fa-f])|bsol;)"),
+            re.compile(begun + reference),
+        ),
+    )
 
 
 @cache
