@@ -21,12 +21,12 @@ from runner.cli.parts import Part
 from runner.cli.running import Ready
 from runner.collection import RequestSpec, SnapshotSpec
 from runner.errors import Location, Problem
-from runner.exchange import Response, Unreadable
+from runner.exchange import Headers, Response, Unreadable
 from runner.files import snapshots as files
 from runner.judgement import CheckResult
 from runner.leaks import Guard
 from runner.redact import Redactor, carriers
-from runner.reporters import wire
+from runner.reporters import Redact, wire
 from runner.reporters.terminal import printable
 from runner.results import RunResult
 
@@ -56,14 +56,29 @@ class Snapshots:
         self._lock = Lock()
         self._seen: dict[Path, set[tuple[str, ...]]] = {}  # by collection, but for those of rows
         self._waiting = _Waiting()
-        looking = carriers.masking(redactor)  # twice as slow, and for what is written to stay
+        # Known here alone: to the rest of the run a cookie is a secret only when it is recorded.
+        self._cookies = Redactor()
+        lookings = {one: carriers.masking(one) for one in (redactor, self._cookies)}  # twice as slow, for what stays
 
         def redact(text: str, length: int | None = None) -> str:
-            return looking(text, length) if redactor.known else text
+            for one, looking in lookings.items():
+                text = looking(text, length) if one.known else text
+            return text
 
         self._masks = snapshots.Masks(
-            lambda text: wire.placeholders(redact(text)), lambda headers: wire.fields(headers, redact), wire.is_token
+            lambda text: wire.placeholders(redact(text)), lambda headers: _fields(headers, redact), wire.is_token
         )
+
+    @property
+    def _known(self) -> int:
+        return self._redactor.known + self._cookies.known
+
+    def _learn(self, response: Response, part: Part) -> None:
+        """A session's cookie is masked as in a recording, so that a snapshot is the same with one, of one and without."""
+        if response.cookies:
+            from runner.cli.films import exchanges  # late: of answers that set some
+
+            exchanges.learn_cookies(response, self._cookies, exchanges.wanted_cookies(part.plan.collection))
 
     def of(self, part: Part) -> Callable[[RequestSpec, Response, int | None, int | None], list[CheckResult]]:
         """What compares the responses of one collection; each repeat of a run (-n) with the same snapshots."""
@@ -72,6 +87,7 @@ class Snapshots:
         seen = self._seen.setdefault(part.plan.collection.path, set())
 
         def check(request: RequestSpec, response: Response, row: int | None, item: int | None) -> list[CheckResult]:
+            self._learn(response, part)
             spec = request.snapshot or SnapshotSpec()
             if not spec.on:
                 return []
@@ -99,7 +115,7 @@ class Snapshots:
                     return [snapshot_changes.missing(name, place)]
                 if content is None or self._update:
                     came = snapshots.dumped(made)
-                    self._waiting.add(key, came, self._redactor.known)
+                    self._waiting.add(key, came, self._known)
                     if content != came:
                         return [snapshot_changes.taken(name, place, "new" if content is None else "updated")]
                     content = came
@@ -158,7 +174,7 @@ class Snapshots:
     def _final(self, key: _Key) -> bytes:
         """What waited, masked with what has become known as a secret since."""
         content, known = self._waiting.whole(key)
-        if known == self._redactor.known:
+        if known == self._known:
             return content
         return snapshots.dumped(snapshots.again(snapshots.loaded(content), self._masks))
 
@@ -188,6 +204,12 @@ class Snapshots:
             problems.append(Problem(f"{_shown(key)} cannot be removed: {_why(error)}", None, "remove it", warning=True))
             return False
         return True
+
+
+def _fields(headers: Headers, redact: Redact) -> Iterator[tuple[str, str]]:
+    """As wire.fields; of a cookie that is set the name alone, whether or not its content is known as a secret."""
+    for name, value in wire.fields(headers, redact):
+        yield name, f"{value.partition('=')[0]}=..." if name.lower() == "set-cookie" else value
 
 
 class _Waiting:
