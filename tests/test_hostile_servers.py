@@ -216,6 +216,20 @@ def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch)
             one.close()
 
 
+@pytest.mark.parametrize("path", ["/", "/a/../"], ids=["straight", "by the library"])
+def test_a_name_that_no_name_server_can_know_is_told_of(path: str) -> None:
+    error = failure(Call("GET", f"http://{'a' * 70}.example{path}", timeout=5))
+    assert (error.kind, error.sent) == ("connect", False)
+
+
+def test_a_proxy_that_any_spelling_of_its_variable_names_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library, and all of Python's, read `Http_Proxy` too."""
+    with raw_server(OK) as url:
+        monkeypatch.setenv("Http_Proxy", url)
+        with Transport() as transport:
+            assert transport.send(Call("GET", "http://nowhere.invalid/", timeout=10)).bytes == b"ok"
+
+
 # Packed bodies
 
 

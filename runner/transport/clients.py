@@ -174,6 +174,8 @@ def _failures() -> Iterator[None]:
         yield
     except (httpx.TransportError, httpcore.TimeoutException, h11.LocalProtocolError) as error:
         raise Failed(next((kind for found, kind in _KINDS if isinstance(error, found)), "broken")) from error
+    except UnicodeError as error:  # of a name with a label that is too long for a name server (RFC 1035, 2.3.4)
+        raise Failed("connect") from error
 
 
 def _chunks(stream: httpx.SyncByteStream) -> Iterator[bytes]:
