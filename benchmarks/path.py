@@ -2,8 +2,8 @@
 
 Usage: scripts/bench path [ROUNDS]
 
-The critical path is the longest chain of requests that need each other. Beside the time of the run, by its own clock, stand three
-latencies, and the longest chain of the times that the requests took as they were measured; and the same with one request at a time.
+The critical path is the longest chain of requests that need each other. Beside the time of the run, by its own clock, stand
+three latencies, and the longest chain of the times that the requests took as they were measured.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ class Connection:
         self.until = 0.0
         self.heard = False  # whether something has come since the last request
         self._refused = False
+        self._set: float | None = None  # the time that the socket has been given
         self._pending: Callable[[], int] = int
         opened[id(self)] = self
 
@@ -70,21 +71,29 @@ class Connection:
         der = spoken.getpeercert(True)
         self.certificate = PeerCertificate(der, time.time()) if der else None
 
-    def put(self, head: h11.Request, content: Content) -> None:
-        """Send a request. That its server takes no more of it is no mistake yet: it may have answered already."""
+    def put(self, head: h11.Request, content: Content, *, measured: bool) -> None:
+        """Send a request. That its server takes no more of it is no mistake yet: it may have answered already.
+
+        `measured`: its length is what it says. Raises h11.LocalProtocolError when it is not, before anything of what is in
+        memory is sent.
+        """
         self.heard = False
         begin = self._state.send(head) or b""
         if isinstance(content, bytes) or content is None:
             body = self._framed(content) if content else b""
-            self._state.send(h11.EndOfMessage())
+            if not measured:  # else it can wait for as long as the answer does
+                self._state.send(h11.EndOfMessage())
             together = len(body) <= _TOGETHER
             if self._wrote(begin + body if together else begin) and not together:
                 self._wrote(body)
+            if measured:
+                self._state.send(h11.EndOfMessage())
         elif self._wrote(begin) and all(self._wrote(self._framed(chunk)) for chunk in content):
             self._state.send(h11.EndOfMessage())
 
     def answered(self) -> h11.Response:
         """The answer's head; what comes before it (1xx) is passed over. Raises Failed."""
+        self._state.receive_data(self._read(self.patience))  # nothing has come yet
         for _ in range(_MOST_INTERIM):
             event = self._next()
             if isinstance(event, h11.Response):
@@ -153,7 +162,7 @@ class Connection:
         if pause <= 0:
             raise Failed("timeout")
         try:
-            self._socket.settimeout(self._clock.left(pause))
+            self._wait_at_most(self._clock.left(pause))
             journal = self._clock.journal
             came = self._socket.recv(_READ) if journal is None else self._journalled(journal)
         except TimeoutError as error:
@@ -162,6 +171,12 @@ class Connection:
             raise Failed("broken") from error
         self.heard = self.heard or bool(came)
         return came
+
+    def _wait_at_most(self, seconds: float | None) -> None:
+        """For the next read or write; to a thousandth, since to say so costs a call of the system each time."""
+        if seconds is None or self._set is None or abs(seconds - self._set) > seconds / 1000:
+            self._socket.settimeout(seconds)
+            self._set = seconds
 
     def _journalled(self, journal: Journal) -> bytes:
         """Read into the journal: by the time that this process knows of the bytes, they are there."""
@@ -178,7 +193,7 @@ class Connection:
         left = memoryview(data)
         try:
             while left:  # not `sendall`: TLS gives each record of it all the time again
-                self._socket.settimeout(self._clock.left(self.patience))
+                self._wait_at_most(self._clock.left(self.patience))
                 left = left[self._socket.send(left) :]
         except TimeoutError as error:
             raise Failed("timeout") from error

@@ -124,8 +124,9 @@ class Direct:
     ) -> Answer:
         connection.patience = timeout
         try:
-            head = h11.Request(method=method, target=to.target, headers=_complete(method, to, fields, content))
-            connection.put(head, content)
+            names = {name.lower() for name, _ in fields}
+            head = h11.Request(method=method, target=to.target, headers=_complete(method, to, fields, names, content))
+            connection.put(head, content, measured=b"content-length" not in names)
             answer = connection.answered()
         except (h11.LocalProtocolError, UnicodeError) as error:
             connection.close()
@@ -216,9 +217,8 @@ class Direct:
         raise OSError(errno.EADDRNOTAVAIL, "the name has no address")
 
 
-def _complete(method: str, to: Reach, fields: Fields, content: Content) -> list[tuple[bytes, bytes]]:
-    """`fields`, with those that every request has."""
-    names = {name.lower() for name, _ in fields}
+def _complete(method: str, to: Reach, fields: Fields, names: set[bytes], content: Content) -> list[tuple[bytes, bytes]]:
+    """`fields`, whose names are `names`, with those that every request has."""
     complete = [*fields] if b"host" in names else [(b"Host", to.host), *fields]
     if b"content-length" not in names:
         if isinstance(content, bytes) and content:
