@@ -51,7 +51,8 @@ class Execution:
         self._stop = stop
         self._assembly = parts[0].assembly
         self._guard = Guard(self._assembly.redactor)
-        self._started, self._clock = self._assembly.now(), time.perf_counter()
+        self._started = self._assembly.now()
+        self._clock = 0.0  # when the first step could begin
         self._tally = Tally()
         self._past = Past(parts)
         self._ready: list[Ready] = []
@@ -127,6 +128,7 @@ class Execution:
                 self._past.add(result)
                 reporter.finished(result)
 
+        self._clock = time.perf_counter()
         self._stop.begin()
         try:
             tell(self._run.results())

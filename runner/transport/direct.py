@@ -198,7 +198,8 @@ class Direct:
         _, host, port = origin
         name = "localhost" if host.endswith(".localhost") else host  # whatever a name server says (RFC 6761, 6.3)
         until = time.monotonic() + timeout
-        addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        # As bytes, since of a text it would make IDNA's form, which it is in; to load that codec takes milliseconds.
+        addresses = socket.getaddrinfo(name.encode("ascii"), port, type=socket.SOCK_STREAM)
         for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
             connection = Connection(origin, socket.socket(family, kind, protocol), self._clock, self._open)
             try:
