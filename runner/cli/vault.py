@@ -98,7 +98,7 @@ class Vault:
 
     def _from_sandbox(self, name: str) -> Secret:
         if self._running is None:
-            return Secret("given when the sandbox starts", name)
+            return Secret(f"given when the sandbox starts: {name}", name)  # one that is told from the others
         if name == "grant-token":
             return Secret(self._running.mint_grant(), name)
         return Secret(self._running.client_id if name == "client-id" else self._running.client_secret, name)
