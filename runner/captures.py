@@ -52,7 +52,7 @@ def _take(
     try:
         query = queries.resolve(capture.query, scope)
         secret = _is_secret(capture, query, environment)
-        value = _value(capture, query, response, scope)
+        value = _value(capture, query, response, scope, redactor)
         secret = secret or _holds_token(value, query, response)
         value = _recognised(capture, value, query, response, redactor)
         secret = secret or bool(secrets_in(value))
@@ -156,13 +156,13 @@ def _marked(capture: Capture, value: Value, redactor: Redactor) -> Value:
     return redactor.hidden(as_text(value)) or value
 
 
-def _value(capture: Capture, query: Query, response: Response, scope: Scope) -> Value:
+def _value(capture: Capture, query: Query, response: Response, scope: Scope, redactor: Redactor) -> Value:
     note = ""
     value: Value | Missing = MISSING
     try:
         value = queries.as_one(query, query(response))
-        why = queries.why_missing(query, response) if isinstance(value, Missing) and query.kind == "cert" else None
-        note = f": {why}" if why else ""
+        why = queries.why_missing(query, response) if isinstance(value, Missing) else None
+        note = f": {redactor.text(why)}" if why else ""
     except Unreadable as error:
         note = f": {error}"
     if not isinstance(value, Missing):

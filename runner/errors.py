@@ -180,11 +180,41 @@ class Malformed(ValueError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word closest to `word`, or None when nothing is close: the source of every did-you-mean."""
+    """The known word closest to `word`, or None when nothing is close: the source of every did-you-mean.
+
+    Close are words of the same letters but for few, whatever their case and hyphens, and a word that the other ends or begins
+    with, as `create` and `leads/create`. Sharing an end as `lead-id` and `client-id` do is not enough.
+    """
     from difflib import get_close_matches  # late: only a mistake pays for it
 
-    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    plain = {one: _plain(one) for one in known}
+    wanted = _plain(word)
+    for near in get_close_matches(wanted, set(plain.values()), n=3, cutoff=0.6):
+        if _slips(wanted, near) <= max(1, (max(len(wanted), len(near)) + 1) // 4) or _part_of(wanted, near):
+            return next(one for one in sorted(plain) if plain[one] == near)
+    return None
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "-")
+
+
+def _part_of(word: str, near: str) -> bool:
+    return len(word) > 2 and (near.startswith(word) or near.endswith((f"/{word}", f"-{word}")))
+
+
+def _slips(word: str, near: str) -> int:
+    """How many letters are too many, missing, others or changed places with their neighbours (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(near) + 1))
+    for i, letter in enumerate(word, 1):
+        earlier, before, row = before, row, [i]
+        for j, other in enumerate(near, 1):
+            cost = min(row[j - 1] + 1, before[j] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and (letter, word[i - 2]) == (near[j - 2], other):
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from runner.collection import AuthSpec, Collection, RequestSpec, Variable
 from runner.environment import Environment, SecretSpec
 from runner.errors import InputError, OutsideError, PolicyError, Problem, did_you_mean, nearest
 from runner.exchange import Call
+from runner.paths import NAME
 from runner.plan import Plan
 from runner.policy import Policy
 from runner.records import record
@@ -97,12 +99,16 @@ def _name_problem(
             return Problem(
                 f"nothing gives `{name.name}` a value", name.location, f"did you mean `{near}`?", warning=True
             )
-        hint = _as_subtraction(name.name, known) or did_you_mean(
-            name.name,
-            known,
-            "give rows of data: --data FILE, or `data:` in the collection"
-            if name.name == "row"
-            else "declare it under `variables`, capture it in an earlier request, or give it with --var",
+        hint = (
+            _as_subtraction(name.name, known)
+            or _as_column(name.name, scope.names())
+            or did_you_mean(
+                name.name,
+                known,
+                "give rows of data: --data FILE, or `data:` in the collection"
+                if name.name == "row"
+                else "declare it under `variables`, capture it in an earlier request, or give it with --var",
+            )
         )
         return Problem(f"`{name.name}` is not known", name.location, hint)
     if name.guarded or name.name in earlier or name.name not in captured or name.name in scope.names():
@@ -128,6 +134,19 @@ def _as_subtraction(name: str, known: Iterable[str]) -> str | None:
         if left in names and (right in names or right.isdigit()):
             return f"did you mean `{left} - {right}`? A minus has blanks around it"
     return None
+
+
+def _as_column(name: str, known: Iterable[str]) -> str | None:
+    """A hint for `Last_Name` where a column of the row is `Last Name`, which is no name that a template could read alone."""
+
+    def plain(text: str) -> str:
+        return "".join(letter for letter in text.lower() if letter.isalnum())
+
+    column = next((one for one in known if not re.fullmatch(NAME, one) and plain(one) == plain(name)), None)
+    if column is None:
+        return None
+    quote = '"' if "'" in column else "'"
+    return f"write `<<row[{quote}{column}{quote}]>>`"
 
 
 def _files(collection: Collection) -> Iterator[Problem]:

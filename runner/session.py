@@ -287,6 +287,8 @@ class Session:
             if refusal:
                 # That nothing could be captured from a refusal needs no saying.
                 problems, code = (refusal,), errors.CREDENTIALS
+            elif response.status >= 400 and not all(check.passed for check in checks):
+                problems = ()  # nor from any other answer that is no success, and was to be one
         elif self.ports.snapshot and not renewing:
             checks += self.ports.snapshot(request, response, self.row, number)
             if not all(check.passed for check in checks):

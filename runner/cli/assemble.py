@@ -49,8 +49,8 @@ SANDBOX_ADDRESSES = ("accounts-domain", "api-domain")
 class Given:
     """What the command line says: environments, variables, clock (seconds ahead), seed, secrets, allowed folders.
 
-    `clock` is another clock than the system's, of a run that is recorded or replayed; `replayed` what stands in a replay for
-    secrets and private state.
+    `rows`: rows of data are given, over those that a collection names. `clock` is another clock than the system's, of a run
+    that is recorded or replayed; `replayed` what stands in a replay for secrets and private state.
     """
 
     environments: Sequence[str] = ()
@@ -59,6 +59,7 @@ class Given:
     seed: str | None = None
     secrets: Sequence[GivenSecret] = ()
     allowed: tuple[Path, ...] = ()
+    rows: bool = False
     clock: Callable[[], float] | None = None
     replayed: Replayed | None = None
 
@@ -76,6 +77,7 @@ def given(chosen: Namespace) -> Given:
         chosen.seed,
         options.read_secrets(chosen.secrets_file),
         options.read_reach(getattr(chosen, "allowed", ())),  # not every command reaches files
+        getattr(chosen, "data", None) is not None,  # nor takes rows
     )
 
 
@@ -349,7 +351,8 @@ def read(paths: Sequence[Path], given: Given) -> tuple[list[Collection], Environ
     told: list[Problem] = []
     for path in paths:
         try:
-            collections.append(reader.read_collection(path, Project(root_of(path), given.allowed, tuple(closed))))
+            project = Project(root_of(path), given.allowed, tuple(closed))
+            collections.append(reader.read_collection(path, project, rows_given=given.rows))
         except reader.PartlyRead as error:
             collections.append(error.collection)
             told.extend(error.problems)

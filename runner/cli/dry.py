@@ -84,7 +84,7 @@ def _call(request: RequestSpec, scope: Scope) -> tuple[Call, tuple[NoValue, ...]
 
 
 def _stand_in(name: str, request: RequestSpec) -> Secret:
-    """What a call can be made with in place of a value that is not known; its mask is its name. At the URL's head an address."""
+    """What a call can be made with in place of a value that is not known: masked by its name; at the URL's head an address."""
     import hashlib  # late: of the few requests that wait for a value
 
     text = hashlib.sha256(f"awaited: {name}".encode()).hexdigest()

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from runner.collection import Collection, DataSpec, Need, Renew, RequestSpec
 from runner.errors import InputError, OutsideError, Problem, did_you_mean
-from runner.files import document, fields
+from runner.files import document, fields, misplaced
 from runner.files.credentials import read_auth
 from runner.files.document import Node
 from runner.files.forms import Form
@@ -43,9 +43,10 @@ class _Found(dict[str, _Raw]):
         self.sources = [root.location.source]
 
 
-def read_collection(path: Path, project: Project | None = None) -> Collection:
+def read_collection(path: Path, project: Project | None = None, *, rows_given: bool = False) -> Collection:
     """The collection in the file `path`, which may reach the files of `project` (None: those of its own folder's).
 
+    `rows_given`: others are given over those that it names, whose file need not be there.
     Raises PartlyRead with every mistake in it and in the files that it includes, InputError when nothing could be read.
     """
     form = Form()
@@ -79,7 +80,7 @@ def read_collection(path: Path, project: Project | None = None) -> Collection:
         description=form.plain(found["description"], "`description`") if "description" in found else None,
         variables=variables,
         warnings=tuple(form.warnings),
-        data=_data(found["data"], path.parent, project, form) if "data" in found else None,
+        data=_data(found["data"], path.parent, project, form, needed=not rows_given) if "data" in found else None,
         sources=tuple(raw.sources),
     )
     if form.problems:
@@ -87,7 +88,7 @@ def read_collection(path: Path, project: Project | None = None) -> Collection:
     return collection
 
 
-def _data(node: Node, folder: Path, project: Project, form: Form) -> DataSpec | None:
+def _data(node: Node, folder: Path, project: Project, form: Form, *, needed: bool) -> DataSpec | None:
     before = len(form.problems)
     name = form.plain(node, "`data`")
     if len(form.problems) > before:
@@ -96,7 +97,7 @@ def _data(node: Node, folder: Path, project: Project, form: Form) -> DataSpec | 
     try:
         if not name.strip():
             form.wrong(node, "`data` names no file", "write `data: rows.csv`")
-        elif not project.locate(path, node.location).is_file():
+        elif not project.locate(path, node.location).is_file() and needed:
             hint = f"it is looked for in {document.shown(path.parent)}"
             form.wrong(node, f"there is no file `{name}`", hint)
     except OutsideError as error:
@@ -172,6 +173,9 @@ def _requests(
         if value.kind == "map" and value.get("requests") is not None:
             found = form.fields(value, fields.FOLDER, f"the folder `{request_id}`")
             _gather(path, value, found, f"{request_id}/", around, raw, form, open_files)
+        elif key.key in fields.REQUEST and misplaced.is_no_request(value):
+            hint = "indent it below the request that it belongs to"
+            form.wrong(key, f"`{key.key}` stands beside the requests, not in one", hint)
         elif request_id in raw:
             form.wrong(key, f"the id `{request_id}` is taken by an included file", "give it another")
         else:

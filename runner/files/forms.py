@@ -44,7 +44,10 @@ class Form:
             if key.key in known:
                 found[key.key] = value
             else:
-                hint = did_you_mean(key.key, known, f"{what} may hold: {', '.join(known)}")
+                from runner.files import misplaced  # late: only a mistake pays for it, and it knows queries
+
+                hint = misplaced.hint(key, value, node, known)
+                hint = hint or did_you_mean(key.key, known, f"{what} may hold: {', '.join(known)}")
                 if value.kind == "scalar" and value.value is None and key.key not in known and " " in key.key:
                     hint = "a comma ended the text before it: put quotes around the whole text"
                 self.wrong(key, f"{what} has no key `{key.key}`", hint)

@@ -21,6 +21,8 @@ class MarkedError(Protocol):
     def context_mark(self) -> Mark | None: ...
 
 
+# A line that begins with a query, as keys of `expect` do.
+_QUERY_KEY = re.compile(r"\s*(regex|json|xpath|css|header|cookie) \S.*: ")
 _QUOTE = "put quotes around the text"
 _ALIGN = "align this line with its neighbours"
 # What libyaml says -> (what it means, the next step).
@@ -59,14 +61,16 @@ def syntax_problem(error: MarkedError, source: Source) -> Problem:
     message, hint = next(
         ((m, h) for words, m, h in _SYNTAX if words in said), (error.problem or "this is not YAML", "")
     )
+    if error.problem and "unexpected end of stream" in error.problem and error.context_mark:
+        line, column = error.context_mark.line + 1, error.context_mark.column + 1
     text = source.line(line)
     character = text[column - 1 : column]
+    if any(words in said for words in ("mapping values are not allowed", "end of stream")) and _QUERY_KEY.match(text):
+        hint = 'a query that holds `: ` needs quotes around the whole key: `\'regex "id": "(.+?)"\': 7`'
     if character == "\t":
         message, hint = "a tab stands where YAML wants blanks", "indent with blanks"
     elif "cannot start any token" in said and character:
         message = f"`{character}` cannot begin a value"
-    if error.problem and "unexpected end of stream" in error.problem and error.context_mark:
-        line, column = error.context_mark.line + 1, error.context_mark.column + 1
     begun = {line: text[: column - 1], line - 1: source.line(line - 1)}
     near = next((n for n, before in begun.items() if before.rfind("<<") > before.rfind(">>")), None)
     if near is not None and not hint.startswith("there a"):
