@@ -19,7 +19,7 @@ _DATA_CENTRE = (
 )
 _GRANT = (
     "a grant token works once and lives 3 to 10 minutes, and only in the data centre that made it ({where}): "
-    "generate a new one and run again at once"
+    "generate a new one, and use it at once"
 )
 _REFRESH = (
     "the refresh token is revoked, was replaced by a newer one (20 a user), or belongs to another data centre than {where}: "

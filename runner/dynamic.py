@@ -124,6 +124,8 @@ _add("random-word", lambda c: _word(c.rng))
 _add("random-words", lambda c: " ".join(_word(c.rng) for _ in range(c.rng.randint(2, 5))))
 _add("random-lorem-sentence", lambda c: " ".join(_word(c.rng) for _ in range(7)).capitalize() + ".")
 
+# What those take that take something, as it is written behind the name.
+ARGUMENTS = {"random-int": "(0, 1000)", "random-text": "(8)", "random-password": "(15)"}
 # Our spellings, without the `$`.
 NAMES: tuple[str, ...] = tuple(dict.fromkeys(name for name, _ in _VALUES.values()))
 

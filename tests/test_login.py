@@ -69,8 +69,15 @@ def test_a_file_without_a_code_is_refused(us: Project, text: str | None, words: 
 def test_the_embedded_sandbox_needs_no_account(us: Project) -> None:
     text = "sandbox: zoho\noauth2: {zoho: {preset: zoho}}\n"
     (us.folder / "environments" / "sandbox.yaml").write_text(text, "utf-8")
+    device = us.zrun("login", "-e", "sandbox", "--device")
+    assert device.status == 2
+    assert "the embedded sandbox knows no device flow" in device.err
     done = us.zrun("login", "-e", "sandbox")
     assert done.status == 0, done.err
+    assert "(as introspection says)" in done.out
+    listed = us.zrun("vars", "collections/daily.yaml", "-e", "sandbox").out
+    assert "access-token" in listed
+    assert "id-token" not in listed, "nobody has declared, read or got one"
     assert us.zrun("collections/daily.yaml", "-e", "sandbox", "-r", "organization").status == 0
 
 

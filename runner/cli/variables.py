@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
+from random import Random
 
 from runner import dynamic, errors, graph
 from runner.cli import data, options, screen
@@ -30,7 +32,7 @@ def main(arguments: list[str]) -> int:
     )
     chosen = parser.read(arguments)
     if chosen.dynamic:
-        options.out("\n".join(f"${name}" for name in dynamic.NAMES))
+        options.out("\n".join(_dynamic_lines(options.read_clock(chosen.clock), chosen.seed)))
         return errors.PASSED
     if chosen.collection is None:
         parser.error("name a collection")
@@ -41,16 +43,33 @@ def main(arguments: list[str]) -> int:
     return errors.PASSED
 
 
+def _dynamic_lines(ahead: float, seed: str | None) -> Iterator[str]:
+    """Each dynamic value as a template calls it, with an example."""
+    rng = Random(seed)
+    called = {name: name + dynamic.ARGUMENTS.get(name, "") for name in dynamic.NAMES}
+    width = max(map(len, called.values()))
+    for name, form in called.items():
+        yield f"<<${form}>>{' ' * (width - len(form))}  {as_text(dynamic.value(name, rng, time.time() + ahead))}"
+
+
 def _lines(assembly: Assembly, *, color: bool) -> Iterator[str]:
     shared = assembly.environment.all_variables() if assembly.environment else {}
     read = {name.name for request in assembly.collection for name in graph.reads_deeply(request, shared)}
     folders = {name for request in assembly.collection for layer in request.layers for name in layer}
-    found = [_row(name, assembly) for name in sorted(assembly.scope.names() | read | folders)]
+    names = assembly.scope.names() | read | folders
+    found = [_row(name, assembly) for name in sorted(names - _idle(assembly, read))]
     # Every secret has been met by now: what is cut is cut after it was masked.
     rows = [(name, _shown(value, assembly), where) for name, value, where in found]
     first, second = (min(max((len(row[i]) for row in rows), default=0), _LONGEST) for i in (0, 1))
     for name, value, where in rows:
         yield f"{name:<{first}}  {value:<{second}}  {paint(where, 'dim', color)}".rstrip()
+
+
+def _idle(assembly: Assembly, read: set[str]) -> set[str]:
+    """The variables that a provider could keep an ID token in, where it has given none, and nothing reads it."""
+    environment = assembly.environment
+    ids = {spec.tokens.id for spec in environment.providers.values()} if environment else set()
+    return {name for name in ids - read if assembly.scope.get(name) is MISSING}
 
 
 def _row(name: str, assembly: Assembly) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ _LATER = "try again in a few minutes"
 _CODES: dict[str, tuple[str, str]] = {
     "invalid_request": (
         "a parameter is missing, comes twice, or is not wanted",
-        "-vv shows the request and what the provider says to it; `token-params` and `authorization-params` add parameters",
+        "-vv of a run shows the request and the provider's answer; `token-params` and `authorization-params` add parameters",
     ),
     "invalid_client": ("the client is not known, or its proof is wrong", _CLIENT),
     "invalid_grant": ("what was to be exchanged for a token is not accepted", _LOGIN),

@@ -145,13 +145,13 @@ def _why(provider: Provider, call: Call, response: Response, body: Mapping[str, 
     where = f"`{provider.name}`"
     if "error" in body:
         message = f"{where} refuses, with an error code that is not known"
-        return Problem(message, provider.location, "-vv shows its answer")
+        return Problem(message, provider.location, "-vv of a run shows its answer")
     if response.status >= 300:
         message = f"the endpoint of {where} answers {response.status}"
-        hint = "check its address; -vv shows the answer" if response.status < 500 else "try again later"
+        hint = "check its address; -vv of a run shows the answer" if response.status < 500 else "try again later"
         return Problem(message, provider.location, hint)
     message = f"the answer of {where} does not hold {what}"
-    return Problem(message, provider.location, "is the endpoint's address right? -vv shows the answer")
+    return Problem(message, provider.location, "is the endpoint's address right? -vv of a run shows the answer")
 
 
 def _check_type(provider: Provider, token_type: str) -> None:

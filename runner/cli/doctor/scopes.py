@@ -26,11 +26,7 @@ _SHOWN = 3
 
 def examine(patient: Patient, needs: Needs | None, token: Secret | None, *, probe: bool) -> Iterator[Check]:
     """Each check of the scopes; `token` is an access token that the API takes, for what has to be tried."""
-    granted, whence = held(patient)
-    if granted is None and token is not None:
-        seen = credential.introspected(patient, token)
-        if seen is not None and seen.active and seen.scope is not None:
-            granted, whence = tuple(seen.scope.replace(",", " ").split()), "as introspection says"
+    granted, whence = known(patient, token)
     if granted is not None:
         yield AREA.ok("granted", f"{', '.join(granted) or 'none'} ({whence})")
     else:
@@ -52,6 +48,16 @@ def examine(patient: Patient, needs: Needs | None, token: Secret | None, *, prob
         yield AREA.unknown("needed", f"not known for {shown}: see Zoho's reference for these calls")
     if not needs.scopes and not needs.unknown:
         yield AREA.ok("needed", "none: no request calls Zoho CRM")
+
+
+def known(patient: Patient, token: Secret | None) -> tuple[tuple[str, ...] | None, str]:
+    """As `held`; where nobody has said it, introspection of `token` may."""
+    granted, whence = held(patient)
+    if granted is None and token is not None:
+        seen = credential.introspected(patient, token)
+        if seen is not None and seen.active and seen.scope is not None:
+            return tuple(seen.scope.replace(",", " ").split()), "as introspection says"
+    return granted, whence
 
 
 def held(patient: Patient) -> tuple[tuple[str, ...] | None, str]:

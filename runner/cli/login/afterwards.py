@@ -13,6 +13,7 @@ from runner.cli.login.conversation import say
 from runner.quantities import show_seconds
 from runner.reporters.terminal import printable
 from runner.scope import Captured
+from runner.values import Secret
 
 
 def keep_scope(patient: Patient, token: Captured, asked: str | None) -> None:
@@ -49,9 +50,11 @@ def tell(patient: Patient, token: Captured) -> Iterator[str]:
     )
     if left:
         yield left
-    granted, whence = scopes.held(patient)
+    granted, whence = scopes.known(patient, token.value if isinstance(token.value, Secret) else None)
     shown = (
-        "not known: the answer does not name them" if granted is None else f"{', '.join(granted) or 'none'} ({whence})"
+        "not known: neither the answer nor introspection names them"
+        if granted is None
+        else f"{', '.join(granted) or 'none'} ({whence})"
     )
     yield f"  scopes         {printable(shown)}"
     if providers.zoho(provider):

@@ -16,6 +16,10 @@ def log_in(patient: Patient) -> Captured:
 
     Raises CredentialsError when the code expires or consent is refused, NetworkError, PolicyError, InputError.
     """
+    environment = patient.assembly.environment
+    if environment and environment.sandbox and patient.assembly.running:
+        message = "the embedded sandbox knows no device flow (RFC 8628)"
+        raise patient.provider.wrong(message, "leave --device out: it makes the code for the login itself")
     asking = providers.asking(patient.assembly, patient.provider, patient.send, lambda _: None)
     begun = device_code.begin(patient.provider, asking)
     say(f"open {begun.verification_uri} in any browser, and enter the code")

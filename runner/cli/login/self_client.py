@@ -77,10 +77,10 @@ def exchange(patient: Patient, code: Secret | None) -> Captured:
             if code is not None or not error.dead or not left:
                 raise
             for problem in error.problems:
-                say(f"refused: {problem.message}")
+                say(f"refused: {problem.message}; {problem.hint}")
             if waited > SHORTEST_LIFE:
                 say(f"the question stood for {show_seconds(waited)}: did the code live so long? choose 10 minutes")
-            say("Generate a new code, and paste it here.")
+            say("Paste the new code here.")
     raise AssertionError  # the last try returns or raises
 
 
