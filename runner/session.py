@@ -239,6 +239,9 @@ class Session:
             hint = error.problems[0].hint
             reason = error.problems[0].message + (f": {hint}" if hint else "")
             return self._not_sent(request, "blocked", reason, errors.FAILED)  # no other step tells of it
+        if isinstance(error, Cancelled) and not (sent and sent.exchanges):
+            reason = f"not run: {error.problems[0].message}"
+            return self._not_sent(request, "skipped", reason, error.exit_code)
         telling = (errors.NETWORK, errors.POLICY, errors.CREDENTIALS, errors.INTERRUPTED)
         told = isinstance(error, OutsideError) or error.exit_code in telling
         return StepResult(

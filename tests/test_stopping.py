@@ -172,6 +172,10 @@ def test_who_waits_hears_of_it(tmp_path: Path, server: Server, words: str, argum
     run.send(signal.SIGINT)
     assert run.end() == 130
     assert run.reports() in (1, 2)
+    unsent = words.startswith("delay") or arguments
+    for step in json.loads((tmp_path / "r.json").read_text("utf-8"))["steps"][1:]:
+        assert step["status"] == ("skipped" if unsent else "failed")
+        assert not unsent or step["reason"].startswith("not run: interrupted")
 
 
 def test_a_download_that_is_cut_off_leaves_what_was_there(tmp_path: Path, server: Server) -> None:

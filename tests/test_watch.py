@@ -50,9 +50,11 @@ def test_a_save_runs_it_again_and_a_mistake_is_told_and_waited_for(tmp_path: Pat
     folder = write(tmp_path, c=collection.replace("NUMBER", "1"), e__env=f"variables: {{url: {server.url}}}\n")
     with watching(folder, "c.yaml", "-e", "e") as process:
         wait(server, "/echo?1")
+        assert process.stderr is not None
+        assert any("waiting for a file to be saved; Ctrl-C stops" in line for line in iter(process.stderr.readline, ""))
         save(folder / "c.yaml", collection.replace("NUMBER", "2"))
         wait(server, "/echo?2")
-        assert process.stderr is not None
+        assert "c.yaml changed" in next(line for line in iter(process.stderr.readline, "") if "changed" in line)
         save(folder / "c.yaml", "requests: [")
         lines = iter(process.stderr.readline, "")
         assert any("c.yaml:2:1" in line for line in lines), "the mistake is told"

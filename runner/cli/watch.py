@@ -42,13 +42,13 @@ def again(collections: Iterable[Path], once: Callable[[set[Path]], int]) -> int:
         # What turned out to be read may have been saved since.
         found = _state((), read - before.keys())
         before = {**{path: state for path, state in found.items() if state[0] < began}, **before}
+        print("\nzrun: waiting for a file to be saved; Ctrl-C stops", file=sys.stderr, flush=True)
         try:
             changed = _change(before, roots, read)
         except KeyboardInterrupt:
             return errors.INTERRUPTED
-        names = ", ".join(sorted(map(_shown, changed))[:3]) + (
-            f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        )
+        shown = sorted(set(map(_shown, changed)))  # one file may be read by two names
+        names = ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
         sys.stdout.flush()
         print(f"\nzrun: {time.strftime('%H:%M:%S')} {names} changed, running again\n", file=sys.stderr, flush=True)
 
