@@ -124,3 +124,34 @@ requests:
     assert "selects nothing in the answer: `$` has the keys" in steps["wrong-path"]
     assert steps["refused"] == "[]"  # that it is no success says it all
     assert "`id4` was not captured" in steps["meant"]
+
+
+def test_a_variable_that_no_file_knows_is_told(tmp_path: Path, server: Server) -> None:
+    write(
+        tmp_path,
+        c=f"variables: {{name: Ada}}\nrequests:\n  a: {{get: {server.url}/echo?q=<<name>>&r=<<other | default('')>>}}\n",
+    )
+    done = zrun(tmp_path, "c.yaml", "--var", "nmae=Eve", "--var", "other=1", "--var", "name=Bob")
+    assert done.status == 0
+    assert "no file knows a variable `nmae`" in done.err
+    assert "did you mean `name`?" in done.err
+    assert "`other`" not in done.err
+
+
+def test_quiet_and_verbose_exclude_each_other(tmp_path: Path, server: Server) -> None:
+    write(tmp_path, c=f"requests:\n  a: {{get: {server.url}/echo}}\n")
+    done = zrun(tmp_path, "c.yaml", "-q", "-vv")
+    assert done.status == 2
+    assert "-q shows less and -v shows more" in done.err
+
+
+def test_dynamic_values_are_listed_as_they_are_written_with_an_example(tmp_path: Path) -> None:
+    done = zrun(tmp_path, "vars", "--dynamic")
+    forms = [line.split("  ")[0] for line in done.out.splitlines()]
+    assert "<<$random-int(0, 1000)>>" in forms
+    text = (
+        "requests:\n  a:\n    post: https://h.example\n    json: [" + ", ".join(f"'{form}'" for form in forms) + "]\n"
+    )
+    write(tmp_path, c=text)
+    assert zrun(tmp_path, "c.yaml", "--dry-run").status == 0
+    assert all(line.split("  ", 1)[1].strip() for line in done.out.splitlines())

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner import preflight
+from runner import preflight, tree
 from runner.cli import authentication, screen
 from runner.cli.assemble import Assembly
 from runner.cli.parts import Part
-from runner.errors import InputError, PolicyError, ZrunError
+from runner.errors import InputError, PolicyError, Problem, ZrunError, did_you_mean
+from runner.graph import captures_of, reads_deeply
 from runner.plan import Plan
 from runner.project import root_of
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 def prompts(chosen: Namespace, parts: Sequence[Part]) -> list[SecretSpec]:
     """The secrets to ask for. Raises InputError, or PolicyError, with the mistakes in all collections."""
+    unread = _unread(parts)
+    if unread:
+        screen.tell(unread, color=chosen.color)
     found: list[SecretSpec] = []
     refused: list[ZrunError] = []
     for part in parts:
@@ -34,6 +38,41 @@ def prompts(chosen: Namespace, parts: Sequence[Part]) -> list[SecretSpec]:
         problems = {str(problem): problem for error in refused for problem in error.problems}
         raise (InputError if any(isinstance(one, InputError) for one in refused) else PolicyError)(problems.values())
     return found
+
+
+def _unread(parts: Sequence[Part]) -> list[Problem]:
+    """Warnings of the --var that no file knows."""
+    given = parts[0].assembly.given.variables
+    if not given:
+        return []
+    known = {"iteration", "row"}.union(*(_names(part.assembly) for part in parts))
+    return [
+        Problem(f"no file knows a variable `{name}`", None, did_you_mean(name, known, _OF_VAR), warning=True)
+        for name in given
+        if name not in known
+    ]
+
+
+# Variables that a provider, or the embedded sandbox, knows though no file names them.
+_OF_PROVIDERS = ("client-id", "client-secret", "grant-token", "accounts-domain", "api-domain")
+_OF_VAR = "--var gives it a value that nothing reads"
+
+
+def _names(assembly: Assembly) -> set[str]:
+    """The names that files declare, capture or read."""
+    environment, collection = assembly.environment, assembly.collection
+    shared = environment.all_variables() if environment else {}
+    found = {name.name for request in collection for name in reads_deeply(request, shared)} | shared.keys()
+    found |= captures_of(collection.requests).keys()
+    found |= {name for request in collection for layer in request.layers for name in layer}
+    written = [variable.value for variable in shared.values()]
+    if environment:
+        found |= environment.secrets.keys()
+        written += [setting.value for spec in environment.providers.values() for setting in spec.settings.values()]
+        for spec in environment.providers.values():
+            tokens = spec.tokens
+            found |= {*_OF_PROVIDERS, tokens.access, tokens.refresh, tokens.id, tokens.scope}
+    return found | {name.name for value in written for name in tree.names(value)}
 
 
 def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = False) -> preflight.Findings:

@@ -10,6 +10,9 @@ from runner.errors import InputError, Problem
 
 _COLLECTION = """\
 # Safe to commit: it holds no secret. `zrun check` finds mistakes, `zrun plan` shows the order.
+#
+# `exchange` and `refresh` show how tokens are got. There is a short way: leave them, `renew` and the header `Authorization`
+# out, and write `auth: {oauth2: zoho}` below `name`; the environment declares `zoho`, and `zrun login` gets the first token.
 name: First steps
 description: Exchange a grant token once, keep the access token fresh, call the CRM.
 

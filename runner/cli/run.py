@@ -81,6 +81,8 @@ def parser() -> options.Parser:
 def main(arguments: list[str]) -> int:
     """Run the command. Returns the exit status."""
     chosen = parser().read(arguments)
+    if chosen.quiet and chosen.verbose:
+        raise InputError(Problem("-q shows less and -v shows more", None, "leave one of them out"))
     if not chosen.watch:
         return _stoppable(chosen)
     from runner.cli import watch  # late: most runs are run once
