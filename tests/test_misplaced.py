@@ -155,3 +155,14 @@ def test_dynamic_values_are_listed_as_they_are_written_with_an_example(tmp_path:
     write(tmp_path, c=text)
     assert zrun(tmp_path, "c.yaml", "--dry-run").status == 0
     assert all(line.split("  ", 1)[1].strip() for line in done.out.splitlines())
+
+
+def test_a_path_is_shown_without_the_detour_that_it_was_written_with(tmp_path: Path) -> None:
+    (tmp_path / "collections").mkdir()
+    (tmp_path / "collections" / "c.yaml").write_text(
+        "data: ../rows.csv\nrequests:\n  a: {get: https://h.example}\n", "utf-8"
+    )
+    (tmp_path / "rows.csv").write_text("n,m\n1\n", "utf-8")
+    done = zrun(tmp_path, "collections/c.yaml", "--dry-run")
+    assert done.status == 2
+    assert done.err.startswith("rows.csv:2"), done.err

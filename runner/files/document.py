@@ -6,6 +6,7 @@ Duplicate keys, unknown tags and more than one document are errors; aliases, dep
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -77,8 +78,11 @@ def parse_bytes(raw: bytes, path: Path) -> Node:
 
 
 def shown(path: Path) -> str:
-    """A path for a person: relative to the working directory when it is below."""
+    """A path for a person: relative to the working directory when it is below, without the `..` that it can do without."""
     try:
+        if ".." in path.parts:
+            plain = Path(os.path.normpath(path.absolute()))
+            path = plain if plain.resolve() == path.resolve() else path  # not where a link stands before the `..`
         return str(path.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):
         return str(path)
