@@ -50,6 +50,14 @@ def test_filters_and_search_choose_and_a_link_remembers(page: Page) -> None:
     assert page.evaluate("document.getElementById('order').value") == "slowest"
 
 
+def test_what_a_step_failed_with_is_red_in_its_row_too(page: Page) -> None:
+    page.show(trees.shop())
+    last = "[...row.querySelectorAll('.bit:not(.span)')].at(-1)"
+    red = f"{ROWS}.map(row => [row.querySelector('b').textContent, {last}])"
+    red += ".filter(([, bit]) => bit && (bit.classList.contains('refused') || bit.classList.contains('none')))"
+    assert page.evaluate(f"{red}.map(([name]) => name)") == ["Read it back", "Register the webhook"]
+
+
 def test_nothing_found_says_so(page: Page) -> None:
     page.show(trees.shop(), "#q=nowhere")
     assert page.evaluate("document.getElementById('count').textContent") == "0 of 16 requests"

@@ -54,8 +54,11 @@ function placeBars(track, step) {
   if (step.bars.length) add(step.first, step.end - step.first, "span", null);
   step.bars.forEach(([start, took, reason, came, redirects], index) => {
     const none = typeof came !== "number";
+    // What a step failed with is its last answer, whatever its status: red as the step is in the overview.
+    const failed = step.status === "failed" && index === step.bars.length - 1;
     const kind =
-      (reason ? "again " + (reason === "renew" ? "renew" : "") : "") + (none ? " none" : came >= 400 ? " refused" : "");
+      (reason ? "again " + (reason === "renew" ? "renew" : "") : "") +
+      (none ? " none" : failed || came >= 400 ? " refused" : "");
     const turns = redirects ? ", " + count(redirects, "redirect") : "";
     add(
       start,
