@@ -85,3 +85,11 @@ def test_the_sandbox_s_own_secrets_are_told_apart(tmp_path: Path) -> None:
     write(tmp_path, c=collection, e__env="sandbox: zoho\n")
     done = zrun(tmp_path, "c.yaml", "-e", "e", "--dry-run")
     assert "id=<<client-id>>&key=<<client-secret>>" in done.out
+
+
+def test_the_sandbox_has_no_port_before_it_is_started(tmp_path: Path) -> None:
+    text = "requests:\n  a:\n    post: <<accounts-domain>>/oauth/v2/token\n    form: {key: <<client-secret>>}\n"
+    write(tmp_path, c=text, e__env="sandbox: zoho\nsecrets: {client-secret: }\n")
+    planned = zrun(tmp_path, "plan", "c.yaml", "-e", "e")
+    assert "secrets may go to the embedded sandbox\n" in planned.out, planned.err
+    assert "on a port that is chosen when it starts" in zrun(tmp_path, "vars", "c.yaml", "-e", "e").out

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from runner import errors, plan, reach
 from runner.cli import data, options, providers, screen
-from runner.cli.assemble import Assembly, begun, given
+from runner.cli.assemble import NOT_STARTED, Assembly, begun, given
 from runner.cli.beforehand import prepare
 from runner.graph import reads_deeply
 from runner.plan import Plan, Step
@@ -90,10 +91,19 @@ def _summary(planned: Plan, assembly: Assembly, reached: list[Reach]) -> Iterato
     for spec, sources in reach.secrets(planned, reached):
         yield printable(f"secret {spec.name} from {', else '.join(sources) or 'an answer'} ({spec.location})")
     if planned.environment and planned.environment.secrets:
-        yield f"secrets may go to {', '.join(sorted({str(host) for host in assembly.policy.hosts})) or 'no host'}"
+        yield f"secrets may go to {', '.join(sorted(_hosts(assembly))) or 'no host'}"
     if planned.environment and planned.environment.proxy is not None:
         yield printable(f"proxy {planned.environment.proxy}")
     yield from (printable(f"would run {command}") for command in reach.commands(planned, reached))
+
+
+def _hosts(assembly: Assembly) -> set[str]:
+    """The hosts that secrets may go to. That of a sandbox which is not started has no port yet."""
+    not_started = f"{urlsplit(NOT_STARTED).hostname}:80"
+    sandbox = assembly.environment is not None and assembly.environment.sandbox is not None
+    return {
+        "the embedded sandbox" if sandbox and str(host) == not_started else str(host) for host in assembly.policy.hosts
+    }
 
 
 def _variables(planned: Plan, step: Step, scope: Scope) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from random import Random
 
 from runner import dynamic, errors, graph
 from runner.cli import data, options, screen
-from runner.cli.assemble import Assembly, begun, given
+from runner.cli.assemble import NOT_STARTED, Assembly, begun, given
 from runner.cli.plan import origin
 from runner.errors import InputError
 from runner.plan import how_it_stands
@@ -85,6 +85,8 @@ def _row(name: str, assembly: Assembly) -> tuple[str, str, str]:
         return name, "-", error.problems[0].message
     if value is MISSING:
         return name, "-", scope.explain(name) or "no value"
+    if value == NOT_STARTED and name in assembly.sources.given:
+        where += ", on a port that is chosen when it starts"
     if scope.expires_in(name) is not None:
         where += f", {how_it_stands(name, scope).removeprefix(name + ' is ')}"
     return name, as_text(value), where  # type: ignore[arg-type]  # MISSING is gone
