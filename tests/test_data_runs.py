@@ -209,3 +209,105 @@ requests:
         sent = [(path, h.get("cookie")) for (_, path), h in zip(server.seen, server.headers, strict=True)]
         assert sorted(cookie for path, cookie in sent if path == "/echo" and cookie) == ["n=1", "n=2", "n=3"]
         assert [cookie for path, cookie in sent if path != "/echo"] == [None] * 3
+
+
+FAILING = """\
+requests:
+  make: {post: "URL/echo?make-<<name>>"}
+  read: {get: "URL/status/<<n>>?<<name>>", expect: {status: 200}}
+"""
+STATUSES = "name,n\nada,500\nbob,200\neve,404\nkim,200\n"
+
+
+def failing(folder: Path, server: Server, *, rows: str = STATUSES) -> Path:
+    (folder / "rows.csv").write_text(rows, "utf-8")
+    return write(folder, c=FAILING.replace("URL", server.url))
+
+
+@pytest.mark.parametrize("jobs", ["1", "4"])
+def test_what_failed_is_run_again_for_the_rows_that_it_failed_for(folder: Path, server: Server, jobs: str) -> None:
+    failing(folder, server)
+    assert run(folder, "--data", "rows.csv").status == 1
+    server.seen.clear()
+    done = run(folder, "--data", "rows.csv", "--last-failed", "-j", jobs)
+    assert done.status == 1, done.err
+    assert sorted(server.paths()) == ["/status/404?eve", "/status/500?ada"]
+    assert [(step["id"], step["row"]) for step in done.document["steps"]] == [("read", 1), ("read", 3)]
+    server.seen.clear()
+    assert run(folder, "--data", "rows.csv", "--last-failed", "--rows", "2-", "-j", jobs).status == 1
+    assert server.paths() == ["/status/404?eve"]
+    assert run(folder, "--data", "rows.csv", "--last-failed", "--rows", "2", "-j", jobs).status == 2
+
+
+def test_each_row_runs_what_failed_for_it(folder: Path, server: Server) -> None:
+    write(
+        folder,
+        c="""\
+requests:
+  one: {get: "URL/status/<<a>>?one-<<iteration>>", expect: {status: 200}}
+  two: {get: "URL/status/<<b>>?two-<<iteration>>", expect: {status: 200}}
+""".replace("URL", server.url),
+    )
+    (folder / "rows.csv").write_text("a,b\n500,200\n200,500\n", "utf-8")
+    assert run(folder, "--data", "rows.csv").status == 1
+    server.seen.clear()
+    assert run(folder, "--data", "rows.csv", "--last-failed").status == 1
+    assert server.paths() == ["/status/500?one-1", "/status/500?two-2"]
+
+
+def test_a_row_that_was_mended_passes_and_is_not_sent_again(folder: Path, server: Server) -> None:
+    failing(folder, server)
+    assert run(folder, "--data", "rows.csv").status == 1
+    failing(folder, server, rows=STATUSES.replace("404", "200"))
+    server.seen.clear()
+    again = run(folder, "--data", "rows.csv", "--last-failed", "--rows", "3")
+    assert again.status == 0, again.err
+    assert "rows.csv has changed since the last run: rows are found by their numbers" in again.err
+    assert server.paths() == ["/status/200?eve"]
+    server.seen.clear()
+    run(folder, "--data", "rows.csv", "--last-failed")
+    assert server.paths() == ["/status/500?ada"], "the first row was not run since it failed"
+
+
+def test_rows_that_cannot_be_told_are_not_sent(folder: Path, server: Server) -> None:
+    failing(folder, server)
+    assert run(folder, "--data", "rows.csv").status == 1
+    (folder / "other.csv").write_text(STATUSES, "utf-8")
+    server.seen.clear()
+    for given, told in (
+        ((), "c.yaml that failed were run for rows\n  = give the rows of rows.csv again: --data FILE"),
+        (("--data", "other.csv"), "c.yaml that failed were run for rows\n  = give the rows of rows.csv again"),
+        (("-n", "2"), "c.yaml that failed were run for rows"),
+    ):
+        done = run(folder, *given, "--last-failed")
+        assert (done.status, told in done.err) == (2, True), done.err
+    failing(folder, server, rows=STATUSES + "new,200\n")
+    done = run(folder, "--data", "rows.csv", "--last-failed")
+    assert done.status == 2
+    assert "rows.csv had 4 rows in the last run, and has 5 now\n  = rows 1,3 had failed" in done.err
+    assert server.seen == []
+
+
+def test_repeats_that_failed_are_run_again(folder: Path, server: Server) -> None:
+    write(folder, c=f'requests:\n  a: {{get: "{server.url}/flaky?key=repeats&fail=1"}}\n')
+    assert run(folder, "-n", "3").status == 1
+    server.seen.clear()
+    assert run(folder, "-n", "3", "--last-failed").status == 0
+    assert len(server.seen) == 1
+    assert run(folder, "-n", "3", "--last-failed").status == 2
+
+
+def test_rows_that_there_are_not_are_a_mistake(folder: Path, server: Server) -> None:
+    done = run(folder, "--data", "rows.csv", "--rows", "9")
+    assert done.status == 2
+    assert "--rows names none that there is: rows.csv has 3 rows\n" in done.err
+    done = run(folder, "-n", "2", "--rows", "3-")
+    assert done.status == 2
+    assert "-n asks for 2" in done.err
+    piped = subprocess.run(
+        [sys.executable, "-m", "runner", "c.yaml", "--data", "-", "--rows", "9"],
+        cwd=folder, env=environment(), input=ROWS, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert piped.returncode == 2, piped.stderr
+    assert "standard input has 3 rows" in piped.stderr
+    assert server.seen == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -18,27 +18,45 @@ from runner.project import root_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.files.checkpoints import Checkpoint
+    from runner.files.history import Source
     from runner.files.rows import Rows
     from runner.rows import Row, RowsWanted
     from runner.shards import Shard
 
 
 class Turns:
-    """The rows, or the repeats, of one collection. `total` is how many there are; None: that will be seen."""
+    """The rows, or the repeats, of one collection. `total` is how many of them are wanted, `whole` how many there are; None:
+    that will be seen. `only`: of the numbers of rows those that it says yes to (None: all).
+    """
 
     def __init__(self, rows: Rows | None, wanted: RowsWanted, repeat: int, shard: Shard | None) -> None:
         self.rows = rows
         self.wanted = wanted
         self.repeat = repeat
+        self.only: Callable[[int], bool] | None = None
         self._shard = shard
         self._begun: Iterator[Row] | None = None
         self.first = self._first()
 
     @property
-    def total(self) -> int | None:
+    def whole(self) -> int | None:
         if self.rows is None:
-            return self.wanted.count(self.repeat)
-        return None if self.rows.total is None else self.wanted.count(self.rows.total * self.repeat)
+            return self.repeat
+        return None if self.rows.total is None else self.rows.total * self.repeat
+
+    @property
+    def total(self) -> int | None:
+        whole = self.whole
+        if whole is None or self.only is None:
+            return None if whole is None else self.wanted.count(whole)
+        return sum(1 for _ in self.numbers(whole))
+
+    def numbers(self, whole: int) -> Iterator[int]:
+        """Those of the `whole` that are wanted."""
+        return (number for number in range(1, whole + 1) if self._wants(number))
+
+    def _wants(self, number: int) -> bool:
+        return number in self.wanted and (self.only is None or self.only(number))
 
     def _first(self) -> Turn:
         """What is looked at before anything is sent. Raises InputError when there is none."""
@@ -54,12 +72,27 @@ class Turns:
         return Turn(row.number, row.values)
 
     def __iter__(self) -> Iterator[Turn]:
+        found, last = False, 0
         for turn in self._all():
             if self.wanted.stop is not None and turn.number > self.wanted.stop:
                 return
+            last = turn.number
             mine = self._shard is None or turn.number % self._shard.count == self._shard.number % self._shard.count
-            if mine and turn.number in self.wanted:
-                yield turn
+            if self._wants(turn.number):
+                found = True
+                if mine:
+                    yield turn
+
+        if not found and self.whole is None:  # else it has been told before anything was sent
+            raise InputError(self.nothing(last))
+
+    def nothing(self, whole: int) -> Problem:
+        """That none of the `whole` is wanted."""
+        name = f"{self.rows.name} has" if self.rows is not None else "-n asks for"
+        what = f"{name} {whole} row{'s' * (whole != 1)}" if self.rows is not None else f"{name} {whole}"
+        return Problem(
+            f"--rows names none that there is: {what}", None, "they are counted from 1: `--rows 1` is the first"
+        )
 
     def _all(self) -> Iterator[Turn]:
         if self.rows is None:
@@ -119,6 +152,14 @@ def looking(assembly: Assembly, turns: Turns | None) -> Assembly:
 def declared(assembly: Assembly) -> Assembly:
     """As `looking`, for what sends nothing: with the first row of the file that the collection names. Raises InputError."""
     return looking(assembly, of(assembly, Namespace(data=None, rows=None), None))
+
+
+def source(root: Path, turns: Turns) -> Source:
+    """What a history tells the rows by."""
+    from runner.files import history  # late: of runs with data that failed
+
+    rows = turns.rows
+    return history.source(root, None if rows is None else Path(rows.name), turns.whole, rows.sha256 if rows else None)
 
 
 @contextmanager

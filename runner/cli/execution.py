@@ -108,7 +108,8 @@ class Execution:
         for part, found in zip(self._parts, checkpoints, strict=True):
             ports = surroundings.ports(part.assembly, tell, self._stop, pace, timeout, self._film, save=save)
             opened = stack.enter_context(ports)
-            self._ready.append(Ready(part.plan, part.assembly.scope, opened, left(part.turns, found), noting(found)))
+            rows = left(part.turns, found)
+            self._ready.append(Ready(part.plan, part.assembly.scope, opened, rows, noting(found), part.plan_of))
         if any(found.failed for found in checkpoints if found):
             self._tally.codes.add(errors.FAILED)
 

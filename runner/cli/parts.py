@@ -15,7 +15,6 @@ from runner.cli.demands import Demands
 from runner.cli.running import Turn
 from runner.errors import InputError, Problem
 from runner.plan import Plan
-from runner.project import root_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +25,12 @@ _MOST = 10  # so many rows are told by their numbers
 
 
 class Part:
-    """A collection of the run: `looking` has the first row at hand; it is run for each of `turns` (None: once)."""
+    """A collection of the run: `looking` has the first row at hand; it is run for each of `turns` (None: once). `plan_of`
+    a row, by its number, is a part of `plan`, where not all rows run the same (None: they do).
+    """
 
     def __init__(self, assembly: Assembly, looking: Assembly, planned: Plan, turns: data.Turns | None) -> None:
+        self.plan_of: Callable[[int], Plan] | None = None
         self.assembly = assembly
         self.looking = looking
         self.plan = planned
@@ -40,8 +42,17 @@ def of(assemblies: Sequence[Assembly], chosen: Namespace, demands: Demands) -> l
     turns = [data.of(one, chosen, demands.repeat, demands.shard) for one in assemblies]
     looking = [data.looking(one, found) for one, found in zip(assemblies, turns, strict=True)]
     wanted = options.read_selection(chosen)
+    none = [one.nothing(one.whole or 0) for one in turns if one is not None and one.total == 0]
+    if none and len(none) == len(turns):
+        raise InputError(none)
     if chosen.last_failed:
-        wanted = _only(wanted, _last_failed(assemblies))
+        from runner.cli import last_failed  # late: of the option alone
+
+        failed, told = last_failed.read(assemblies, turns)
+        if told:
+            screen.tell(told, color=chosen.color)
+        ids = {str(one.collection.path): frozenset(f.requests) for one, f in zip(assemblies, failed, strict=True)}
+        wanted = _only(wanted, ids)
     plans = _planned(looking, wanted)
     if demands.shard is not None and not any(turns):
         from runner import shards  # late: of runs that are divided
@@ -49,7 +60,26 @@ def of(assemblies: Sequence[Assembly], chosen: Namespace, demands: Demands) -> l
         mine = shards.share(plans, demands.shard, _took(chosen.durations))
         plans = [_plan(one, _only(wanted, mine)) for one in looking]
     found = zip(assemblies, looking, plans, turns, strict=True)
-    return [Part(one, look, planned, rows) for one, look, planned, rows in found if planned.steps]
+    parts = [Part(one, look, planned, rows) for one, look, planned, rows in found]
+    if chosen.last_failed:
+        for part, of_part in zip(parts, failed, strict=True):
+            if part.turns is not None:
+                _choose_rows(part, part.turns, last_failed.plans(of_part, _planner(part.looking, wanted)))
+        if all(part.turns is not None and part.turns.total == 0 for part in parts if part.plan.steps):
+            hint = "rows that failed are not among those of --rows, or -r names what did not fail"
+            raise InputError(Problem("no row that failed is left to run", None, hint))
+    return [part for part in parts if part.plan.steps]
+
+
+def _planner(one: Assembly, wanted: Selection | None) -> Callable[[frozenset[str]], Plan]:
+    """Makes the plan of some requests of a collection, and of what they need."""
+    return lambda ids: _plan(one, _only(wanted, {str(one.collection.path): ids}))
+
+
+def _choose_rows(part: Part, turns: data.Turns, plan_of: Callable[[int], Plan]) -> None:
+    """Run a part for those rows alone that have a plan with something in it."""
+    part.plan_of = plan_of
+    turns.only = lambda number: bool(plan_of(number).steps)
 
 
 def _took(written: str | None) -> Callable[[str, str], float | None]:
@@ -79,19 +109,6 @@ def _only(wanted: Selection | None, ids: Mapping[str, frozenset[str]]) -> Select
 
 def _plan(one: Assembly, wanted: Selection | None) -> Plan:
     return plan.make(one.collection, one.environment, one.scope, wanted, empty=True)
-
-
-def _last_failed(assemblies: Sequence[Assembly]) -> Mapping[str, frozenset[str]]:
-    """The requests that failed the last time. Raises InputError when there are none."""
-    from runner.files import history  # late: of the option alone
-
-    found: dict[str, frozenset[str]] = {}
-    for one in assemblies:
-        path = one.collection.path
-        found[str(path)] = history.failed(root_of(path), one.environment.id if one.environment else None, path)
-    if not any(found.values()):
-        raise InputError(Problem("no request failed in the last run", None, "leave --last-failed out to run them all"))
-    return found
 
 
 def _planned(assemblies: Sequence[Assembly], wanted: Selection | None) -> list[Plan]:
@@ -146,7 +163,11 @@ def _asked(chosen: Namespace) -> Iterator[tuple[str, str]]:
     """What of the command line chooses requests."""
     for option, words in (("-r", chosen.requests), ("-t", chosen.tags), ("--skip-tag", chosen.skip_tags)):
         yield from ((option, word) for word in words)
-    for option, word in (("--from", chosen.first), ("--alone", chosen.alone and "yes")):
+    for option, word in (
+        ("--from", chosen.first),
+        ("--alone", chosen.alone and "yes"),
+        ("--last-failed", chosen.last_failed and "yes"),
+    ):
         if word:
             yield option, word
 
@@ -176,5 +197,10 @@ def total(parts: Sequence[Part], checkpoints: Sequence[Checkpoint | None]) -> in
         turns = 1 if part.turns is None else part.turns.total
         if turns is None:
             return None
+        if part.turns is not None and part.plan_of is not None:
+            done = found.finished if found else ()
+            left_over = (number for number in part.turns.numbers(part.turns.whole or 0) if number not in done)
+            count += sum(len(part.plan_of(number).steps) for number in left_over)
+            continue
         count += len(part.plan.steps) * (turns - (len(found.finished) if found else 0))
     return count

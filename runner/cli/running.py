@@ -35,7 +35,7 @@ class Turn:
 
 class Ready:
     """A collection that can run. `turns`: once for each of them (None: once). `finished` hears of the end of each,
-    and whether nothing in it failed.
+    and whether nothing in it failed. `plan_of` gives the part of `plan` that is run for a row, by its number (None: all of it).
     """
 
     def __init__(
@@ -45,12 +45,14 @@ class Ready:
         ports: Ports,
         turns: Iterable[Turn] | None,
         finished: Callable[[Turn, bool], None],
+        plan_of: Callable[[int], Plan] | None = None,
     ) -> None:
         self.plan = plan
         self.scope = scope
         self.ports = ports
         self.turns = turns
         self.finished = finished
+        self.plan_of = plan_of or (lambda _number: plan)
 
 
 class Run:
@@ -134,7 +136,8 @@ class Run:
             try:
                 for turn in one.turns:
                     scope = one.scope.apart(turn.layer())
-                    session = Session(one.plan, scope, one.ports, shared, self.fail_fast, turn.number, self.stop)
+                    plan = one.plan_of(turn.number)
+                    session = Session(plan, scope, one.ports, shared, self.fail_fast, turn.number, self.stop)
                     yield session, self._turn_done(one, turn)
             except InputError as error:
                 self.problems.extend(error.problems)
