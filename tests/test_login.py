@@ -190,6 +190,23 @@ def test_nobody_is_asked_in_ci_or_without_a_terminal(us: Project) -> None:
     assert us.paths() == {}
 
 
+def test_in_a_script_tokens_that_work_are_enough(us: Project) -> None:
+    us.login()
+    for variables in ({}, {"CI": "true"}):
+        done = us.zrun(*LOGIN, **variables)
+        assert done.status == 0, done.err
+        assert "the tokens of `zoho` that are kept work: no login is needed" in done.err
+    forced = us.zrun(*LOGIN, "--force")
+    assert forced.status == 2
+    assert "no grant token is given, and nobody can be asked" in forced.err
+    httpx.post(f"{us.running.url}/oauth/v2/token/revoke", data={"token": kept(us)}).raise_for_status()
+    dead = us.zrun(*LOGIN)
+    assert dead.status == 2
+    assert "is no longer accepted; it has to be replaced" in dead.err
+    assert "no grant token is given, and nobody can be asked" in dead.err
+    assert us.calls()["authorization_code"] == 1
+
+
 def test_ctrl_c_ends_it_with_nothing_sent(us: Project) -> None:
     status, screen = in_turn(us.folder, LOGIN, [(PROMPT, "\x03")], **us.variables)
     assert status == 130
@@ -231,7 +248,7 @@ def test_a_refresh_token_that_is_dead_is_replaced(us: Project) -> None:
     dead = kept(us)
     httpx.post(f"{us.running.url}/oauth/v2/token/revoke", data={"token": dead}).raise_for_status()
     done = us.login()
-    assert "no longer accepted; it is replaced" in done.err
+    assert "no longer accepted; it has to be replaced" in done.err
     assert kept(us) != dead
 
 

@@ -189,7 +189,7 @@ def test_a_grant_that_ended_is_told_and_login_begins_anew(tmp_path: Path, rig: R
     assert "invalid_grant: the refresh token is not accepted" in done.out
     done = zrun(folder, "login", "-e", "rig", **played(folder))
     assert done.status == 0, done.err
-    assert "no longer accepted; it is replaced" in done.err
+    assert "no longer accepted; it has to be replaced" in done.err
 
 
 @pytest.fixture

@@ -104,15 +104,14 @@ def _way(chosen: Namespace, provider: Provider) -> str:
 def _logged_in(chosen: Namespace, patient: Patient, way: str) -> int:
     """Log in, unless that is not needed. Returns the exit status."""
     assembly, provider = patient.assembly, patient.provider
-    if way != "self-client" and screen.in_ci():
-        raise InputError(
-            Problem("a person is needed for this login, and CI has none", None, "log in elsewhere; see docs/login.md")
-        )
-    if way == "self-client" and not self_client.can_be_given(patient, chosen.grant_token_file):
-        raise self_client.nobody(patient)
+    nobody = _nobody(chosen, patient, way)
+    if nobody is not None and (chosen.force or provider.kept(provider.tokens.refresh) is None):
+        raise nobody  # else no login may be needed
     before.servers(assembly, provider, patient.send)
     if not chosen.force and not _wanted(patient):
         return errors.PASSED
+    if nobody is not None:
+        raise nobody
     before.limits(patient)
     if way == "self-client":
         code = self_client.given(patient, chosen.grant_token_file)
@@ -127,6 +126,18 @@ def _logged_in(chosen: Namespace, patient: Patient, way: str) -> int:
     return errors.PASSED
 
 
+def _nobody(chosen: Namespace, patient: Patient, way: str) -> InputError | None:
+    """That nobody can be asked for what this login needs; None: somebody can, or it is given."""
+    if way == "self-client":
+        there = self_client.can_be_given(patient, chosen.grant_token_file)
+        return None if there else self_client.nobody(patient)
+    if not screen.in_ci():
+        return None
+    return InputError(
+        Problem("a person is needed for this login, and CI has none", None, "log in elsewhere; see docs/login.md")
+    )
+
+
 def _wanted(patient: Patient) -> bool:
     """Whether to go on, given the refresh token that is kept."""
     name = patient.provider.name
@@ -134,7 +145,7 @@ def _wanted(patient: Patient) -> bool:
         return True
     works = before.works(patient)
     if works is False:
-        say(f"the refresh token of `{name}` that is kept is no longer accepted; it is replaced")
+        say(f"the refresh token of `{name}` that is kept is no longer accepted; it has to be replaced")
         return True
     if works is None:
         say(
