@@ -84,6 +84,10 @@ def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = Fa
     warnings = [problem for problem in found if problem.warning]
     warnings += [*assembly.collection.warnings, *(assembly.environment.warnings if assembly.environment else ())]
     mistakes = [problem for problem in found if not problem.warning]
+    if mistakes and assembly.environment is None:
+        from runner.cli import elsewhere  # late: of runs with mistakes
+
+        mistakes = elsewhere.forgotten(assembly, mistakes)
     if mistakes:
         raise InputError([*mistakes, *warnings])
     findings = authentication.findings(assembly, planned)

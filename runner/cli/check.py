@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runner import errors, plan, preflight
-from runner.cli import authentication, data, options, screen
-from runner.cli.assemble import SANDBOX_ADDRESSES, Assembly, Given, begun
-from runner.cli.vault import SANDBOX_SECRETS
+from runner.cli import authentication, data, elsewhere, options, screen
+from runner.cli.assemble import Assembly, Given, begun
 from runner.errors import InputError, PolicyError, Problem, ZrunError
 from runner.files import reader
 
@@ -17,6 +16,7 @@ examples:
   zrun check                                    everything in collections/ and environments/
   zrun check collections/self_client.yaml       one file; names that any environment declares count as known
   zrun check collections -e us                  against one environment: values, secrets and hosts too
+  zrun check collections/invite.yaml --data leads.csv    with its columns as names; without it `row` counts as known
 
 exit status: 0 no mistake, 2 mistakes, 5 a secret would go where it may not
 """
@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: what is here)")
     options.add_environment(parser)
     options.add_reach(parser)
+    data.add_file(parser)
     options.add_color(parser)
     chosen = parser.read(arguments)
     files = list(dict.fromkeys(_files(chosen.paths)))
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
     )
     code, problems = errors.PASSED, dict[str, Problem]()
     for path in files:
-        found, file_code = _check(path, given, files)
+        found, file_code = _check(path, given, files, chosen.data)
         problems.update((str(problem), problem) for problem in found)
         code = max(code, file_code) if errors.BAD_INPUT not in (code, file_code) else errors.BAD_INPUT
     if problems:
@@ -68,22 +69,24 @@ def is_environment(path: Path) -> bool:
     return path.resolve().parent.name == "environments"
 
 
-def _check(path: Path, given: Given, files: Iterable[Path]) -> tuple[list[Problem], int]:
+def _check(path: Path, given: Given, files: Iterable[Path], rows: str | None) -> tuple[list[Problem], int]:
     """The problems of one file, and the exit status that they lead to."""
     try:
         if is_environment(path):
             return list(reader.read_environment([str(path)], path.parent).warnings), errors.PASSED
-        elsewhere: Iterable[str] = () if given.environments else _declared(path, files)
-        with begun(path, given, elsewhere, look_only=True) as assembly:
-            return _check_collection(data.declared(assembly), elsewhere)
+        known: set[str] = set() if given.environments else _declared(path, files)
+        if rows is None:
+            known.add("row")  # which a run is given by --data
+        with begun(path, given, known, look_only=True) as assembly:
+            return _check_collection(data.declared(assembly, rows), known)
     except ZrunError as error:
         return list(error.problems), error.exit_code
 
 
-def _check_collection(assembly: Assembly, elsewhere: Iterable[str]) -> tuple[list[Problem], int]:
+def _check_collection(assembly: Assembly, known: Iterable[str]) -> tuple[list[Problem], int]:
     environment = assembly.environment
     found = list(assembly.collection.warnings) + (list(environment.warnings) if environment else [])
-    found += preflight.static(assembly.collection, environment, assembly.scope, elsewhere)
+    found += preflight.static(assembly.collection, environment, assembly.scope, known)
     code = errors.PASSED
     try:
         planned = plan.make(assembly.collection, environment, assembly.scope)
@@ -101,15 +104,6 @@ def _check_collection(assembly: Assembly, elsewhere: Iterable[str]) -> tuple[lis
 
 
 def _declared(path: Path, files: Iterable[Path]) -> set[str]:
-    """The names that the environments near a collection declare, for one that is checked without any."""
-    names: set[str] = set()
-    near = [file for folder in path.resolve().parents for file in (folder / "environments").glob("*.y*ml")]
-    for file in {*near, *(file.resolve() for file in files if is_environment(file))}:
-        try:
-            environment = reader.read_environment([str(file)], file.parent)
-        except InputError:
-            continue  # its mistakes are told where it is checked itself
-        names |= environment.declared
-        if environment.sandbox:
-            names.update((*SANDBOX_ADDRESSES, *SANDBOX_SECRETS))
-    return names
+    """The names that count as known in a collection that is checked without an environment."""
+    near = {*elsewhere.near(path), *(file.resolve() for file in files if is_environment(file))}
+    return {name for names in elsewhere.declared(near).values() for name in names}

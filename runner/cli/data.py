@@ -117,6 +117,11 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("-n", "--repeat", metavar="N", help="run it all N times; <<iteration>> counts from 1")
 
 
+def add_file(parser: ArgumentParser) -> None:
+    """--data, for what sends nothing: with the first row."""
+    parser.add_argument("--data", metavar="FILE", help="the rows that a run would be given: the first is looked at")
+
+
 def of(assembly: Assembly, chosen: Namespace, repeat: int | None, shard: Shard | None = None) -> Turns | None:
     """The rows and repeats that one collection is run for; None: it is run once. Raises InputError."""
     written = assembly.collection.data
@@ -149,9 +154,12 @@ def looking(assembly: Assembly, turns: Turns | None) -> Assembly:
     return assembly if turns is None else replace(assembly, scope=assembly.scope.apart(turns.first.layer()))
 
 
-def declared(assembly: Assembly) -> Assembly:
-    """As `looking`, for what sends nothing: with the first row of the file that the collection names. Raises InputError."""
-    return looking(assembly, of(assembly, Namespace(data=None, rows=None), None))
+def declared(assembly: Assembly, file: str | None) -> Assembly:
+    """As `looking`, for what sends nothing: with the first row of `file`, else of the one that the collection names.
+
+    Raises InputError.
+    """
+    return looking(assembly, of(assembly, Namespace(data=file, rows=None), None))
 
 
 def source(root: Path, turns: Turns) -> Source:

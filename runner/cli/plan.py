@@ -30,12 +30,13 @@ def main(arguments: list[str]) -> int:
     options.add_environment(parser)
     options.add_reach(parser)
     options.add_selection(parser)
+    data.add_file(parser)
     options.add_color(parser)
     options.add_clock(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
     chosen = parser.read(arguments)
     with begun(options.collection_path(chosen.collection), given(chosen), look_only=True) as begun_one:
-        assembly = data.declared(begun_one)
+        assembly = data.declared(begun_one, chosen.data)
         planned = plan.make(assembly.collection, assembly.environment, assembly.scope, options.read_selection(chosen))
         prepare(assembly, planned, chosen.color, looking=True)
         if chosen.format == "json":

@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("collection", metavar="COLLECTION", nargs="?", help="the file, with or without .yaml")
     options.add_environment(parser)
     options.add_reach(parser)
+    data.add_file(parser)
     options.add_color(parser)
     options.add_clock(parser)
     parser.add_argument(
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     if chosen.collection is None:
         parser.error("name a collection")
     with begun(options.collection_path(chosen.collection), given(chosen), look_only=True) as begun_one:
-        assembly = data.declared(begun_one)
+        assembly = data.declared(begun_one, chosen.data)
         lines = list(_lines(assembly, color=screen.wants_color(chosen.color, sys.stdout)))
         options.out(assembly.redactor.text("\n".join(lines)) if lines else "no variables")
     return errors.PASSED
