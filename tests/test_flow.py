@@ -295,7 +295,8 @@ def test_interrupted_a_run_does_not_wait_for_what_it_would_only_do_later(
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=15)
     assert process.returncode == 130
-    assert [step["status"] for step in json.loads(out)["steps"]] in (["passed", "failed"], ["passed"])
+    ended = "skipped" if waits.startswith("delay") else "failed"  # what was never sent is not run
+    assert [step["status"] for step in json.loads(out)["steps"]] in (["passed", ended], ["passed"])
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -559,7 +559,7 @@ def hear(event, arguments):
     if event == "socket.connect":
         events.append(["connect", list(arguments[1])[:2]])
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
-        events.append(["resolve", str(arguments[0])])
+        events.append(["resolve", arguments[0].decode() if isinstance(arguments[0], bytes) else arguments[0]])
     elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"):
         events.append(["command", event])
     elif event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
