@@ -26,9 +26,23 @@ def record(cls: type[T]) -> type[T]:
         if not made:
             with _making:
                 if not made:
-                    dataclass(frozen=True, eq=False, repr=False)(cls)
+                    _make(cls)
                     made = True
         return object.__new__(kind)
 
     cls.__new__ = new  # type: ignore[method-assign,assignment]
     return cls
+
+
+def _make(cls: type) -> None:
+    """Make a dataclass of `cls`; or leave it as it was when a signal comes meanwhile: it is needed again, to tell of the run."""
+    before = dict(vars(cls))
+    try:
+        dataclass(frozen=True, eq=False, repr=False)(cls)
+    except BaseException:
+        for name in vars(cls).keys() - before.keys():
+            delattr(cls, name)
+        for name, value in before.items():
+            if vars(cls).get(name) is not value:
+                setattr(cls, name, value)
+        raise

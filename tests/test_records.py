@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import FrozenInstanceError, field, replace
+from types import FrameType
 
 import pytest
 
@@ -50,3 +52,37 @@ def test_threads_that_need_a_record_first_at_once_all_get_it() -> None:
         for thread in threads:
             thread.join()
         assert [(late.one, late.two) for late in made] == [(1, [])] * 8
+
+
+def test_a_signal_while_it_is_made_leaves_it_to_the_next_use() -> None:
+    """At each call that making it takes, one after the other, until there is none left."""
+    for moment in range(1, 2000):
+
+        @record
+        class Pair:
+            first: int
+            second: list[int] = field(default_factory=list)
+            third: str = "x"
+
+        calls = 0
+
+        def interrupt(_frame: FrameType, event: str, _argument: object, moment: int = moment) -> None:
+            nonlocal calls
+            calls += event == "call"
+            if calls == moment:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+        sys.setprofile(interrupt)
+        try:
+            Pair(1)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.setprofile(None)
+        found = Pair(1)
+        assert (found.first, found.second, found.third) == (1, [], "x")
+        if calls < moment:
+            assert moment > 10
+            return
+    raise AssertionError("it never ended")
