@@ -35,7 +35,7 @@ def record(cls: type[T]) -> type[T]:
 
 
 def _make(cls: type) -> None:
-    """Make a dataclass of `cls`; or leave it as it was when a signal comes meanwhile: it is needed again, to tell of the run."""
+    """Make a dataclass of `cls`; or leave it as it was when a signal comes meanwhile: it is needed again to tell of the run."""
     before = dict(vars(cls))
     try:
         dataclass(frozen=True, eq=False, repr=False)(cls)
