@@ -130,7 +130,9 @@ def test_the_presigned_example_of_s3() -> None:
 
 TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_characters="\x7f\\"), max_size=10)
 SEGMENTS = st.lists(st.one_of(TEXT, st.sampled_from(["", ".", "..", "a+b", "%2F", "c:1", "100%25"])), max_size=5)
-QUERY = st.lists(st.tuples(TEXT, TEXT), max_size=4)
+# AWS's signer judges no request that has a parameter of a name that signing may add itself.
+NAMES = TEXT.filter(lambda name: not name.lower().startswith("x-amz-"))
+QUERY = st.lists(st.tuples(NAMES, TEXT), max_size=4)
 HEADERS = st.lists(
     st.tuples(
         st.sampled_from(["X-Amz-Meta", "X-Own", "Content-Type", "Range"]),

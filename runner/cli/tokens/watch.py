@@ -113,13 +113,17 @@ class _Signals:
 
     @contextmanager
     def later(self) -> Iterator[None]:
-        """What ends the watch does so after this: else a command that is being started would be left behind."""
-        self._waiting = True
+        """What ends the watch does so after this, and after what this stands in.
+
+        Else a command that is being started would be left behind; and whoever is asked about one has a lock, which an exception
+        that comes just when it has been taken leaves taken for ever.
+        """
+        before, self._waiting = self._waiting, True
         try:
             yield
         finally:
-            self._waiting = False
-        if self._stop is not None:
+            self._waiting = before
+        if self._stop is not None and not before:
             raise self._stop
 
     def sleep(self, seconds: float) -> Wake:
@@ -165,19 +169,21 @@ class _Watching:
             watch.watch(pace, effects)
         finally:
             notify.notify("STOPPING=1")
-            self._end_command()
-            if self._file is not None and not self._keep:
-                self._file.remove()
+            with self._signals.later():
+                self._end_command()
+                if self._file is not None and not self._keep:
+                    self._file.remove()
 
     def _sleep(self, seconds: float) -> Wake:
         if self._sign_of_life is not None:
             notify.notify("WATCHDOG=1")
             seconds = min(seconds, self._sign_of_life / 3)
         wake = self._signals.sleep(seconds)
-        if self._child is not None and self._child.poll() is not None:
-            status, self._child = self._child.returncode, None
-            if status:
-                self._say(f"{self._command[0]} ended with {status}")
+        with self._signals.later():
+            if self._child is not None and self._child.poll() is not None:
+                status, self._child = self._child.returncode, None
+                if status:
+                    self._say(f"{self._command[0]} ended with {status}")
         return wake
 
     def _fresh(self, held: Secret | None) -> Captured:
