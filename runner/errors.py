@@ -41,6 +41,13 @@ _REMEDIES = {
 }
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether `error` is a signal's doing: what comes while a class with descriptors is made, Python 3.11 wraps."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt)
+    )
+
+
 def remedy(error: OSError) -> str:
     """What to do about a file that cannot be written."""
     return _REMEDIES.get(error.errno or 0, "make the folder writable")

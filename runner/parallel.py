@@ -196,6 +196,8 @@ class Workers:
         try:
             results.extend(chain.session.step(chain.session.plan.steps[place]))
         except Exception as caught:  # raised again when what runs beside it has ended
+            if errors.is_interrupt(caught):
+                raise
             error = caught
         self._done.append((chain, place, results, error))
         self._bell.put(None)

@@ -18,7 +18,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from runner.cli.stopping import is_interrupt, listening
+from runner.cli.stopping import listening
+from runner.errors import is_interrupt
 from tests.commands import environment, write
 from tests.servers import Server
 

@@ -87,7 +87,7 @@ def _told(given: list[str]) -> int:
         if isinstance(error, OSError) and outlet.is_of_output(error):
             outlet.silence(sys.stdout)
             return _unheard(error, errors.PASSED)
-        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps what comes while a class is made
+        if errors.is_interrupt(error):
             return errors.INTERRUPTED
         with suppress(OSError):
             return _own_bug(error)

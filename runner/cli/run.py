@@ -14,8 +14,8 @@ from runner.cli.demands import Demands
 from runner.cli.execution import Execution
 from runner.cli.parts import listed
 from runner.cli.parts import of as parts_of
-from runner.cli.stopping import Stop, is_interrupt, listening
-from runner.errors import Cancelled, InputError, Problem
+from runner.cli.stopping import Stop, listening
+from runner.errors import Cancelled, InputError, Problem, is_interrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from runner.errors import Cancelled, Problem
+from runner.errors import Cancelled, Problem, is_interrupt
 
 if TYPE_CHECKING:
     import signal as _signal
@@ -126,13 +126,6 @@ class _AtOnce:
         self._stop.open = self._depth > 0
         if error is not None and is_interrupt(error):
             raise KeyboardInterrupt from None
-
-
-def is_interrupt(error: BaseException) -> bool:
-    """Whether `error` is a signal's doing: what comes while a class with descriptors is made, Python 3.11 wraps."""
-    return isinstance(error, KeyboardInterrupt) or (
-        isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt)
-    )
 
 
 def _say(text: str) -> None:

@@ -201,7 +201,12 @@ class Direct:
         # As bytes, since of a text it would make IDNA's form, which it is in; to load that codec takes milliseconds.
         addresses = socket.getaddrinfo(name.encode("ascii"), port, type=socket.SOCK_STREAM)
         for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
-            connection = Connection(origin, socket.socket(family, kind, protocol), self._clock, self._open)
+            try:  # also the socket: a name may have an IPv6 address where the system speaks none
+                connection = Connection(origin, socket.socket(family, kind, protocol), self._clock, self._open)
+            except OSError:
+                if number == len(addresses):
+                    raise
+                continue
             try:
                 if self._ended:
                     raise OSError(errno.ECANCELED, "the run has ended")
