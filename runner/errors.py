@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Protocol
+
+from runner.records import record
 
 PASSED = 0
 FAILED = 1  # an expectation failed, or a value is missing
@@ -53,7 +55,7 @@ def remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, "make the folder writable")
 
 
-@dataclass(frozen=True, eq=False)
+@record(shown=True)
 class Source:
     """One text that a person wrote (a file, or an argument of the command line).
 
@@ -79,7 +81,7 @@ class Source:
         return line
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Location:
     """A place in a source: 1-based line and column (in characters), and how many characters to underline."""
 
@@ -98,7 +100,7 @@ class Place(Protocol):
     def at(self, offset: int, width: int = 1) -> Location: ...
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Problem:
     """One mistake: `message` says what is wrong, `hint` what to do next, `location` where (None: no file holds it)."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from runner.errors import InputError, Location, Problem
+from runner.records import record
 from runner.values import MISSING, Missing, Value
 
 # Zoho advises to renew an access token of one hour before it ends; five minutes outlast any single request.
@@ -31,7 +31,7 @@ class Lookup(Protocol):
         """Seconds since the epoch, by the clock of the run."""
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Name:
     """A variable that a template reads.
 

@@ -7,13 +7,13 @@ is what Jinja2's way gives; a test holds the two against each other.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
 from runner.errors import Place, Problem
 from runner.lookup import STALE_WITHIN, Lookup, Name, NoValue, expires_within, find, step_into
 from runner.quantities import seconds
+from runner.records import record
 from runner.values import MISSING, Missing, Secret, Value
 
 # A hyphen belongs to a name when it touches it on both sides; a minus has blanks around it.
@@ -35,7 +35,7 @@ _CONDITION = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Path:
     """A variable, and the way into its value."""
 
@@ -69,7 +69,7 @@ def no_step(name: Name, taken: str, step: str | int) -> NoValue:
     return NoValue(name.name, Problem(f"`{taken}` {what}", name.location, "add `| default(...)` if it may be absent"))
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Condition:
     """`name is [not] missing|defined|stale|expiring('10m')`; `within` in seconds, None: only whether it has a value."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from runner import tree
 from runner.collection import Collection, Variables
@@ -31,7 +30,7 @@ _ADDRESSES = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Host:
     """A host that may be sent secrets; `port` None: the usual one of the scheme. `*.` in front stands for all below a name."""
 

@@ -16,12 +16,14 @@ Nodes are a list of their texts. Where there is one alone, that text stands for 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 from typing import TypeAlias
 
 from runner.errors import InputError, Location, Malformed, Place, Problem, did_you_mean
 from runner.exchange import Response, Unreadable
 from runner.jsonpath import compile_jsonpath, stopped_at
+from runner.records import record
 from runner.template import Lookup, Template
 from runner.values import MISSING, Missing, Secret, Value
 
@@ -33,7 +35,7 @@ REGEX_TIME = 1.0
 Select: TypeAlias = Callable[[Response], Value | Missing]
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Query:
     """A parsed query; calling it gives what it selects, or MISSING. Raises exchange.Unreadable for an unfit body.
 
@@ -131,12 +133,16 @@ _WITH_ARGUMENT: dict[str, tuple[str, Callable[[str], Select]]] = {
 KINDS = (*_PLAIN, *_WITH_ARGUMENT)
 
 
+@lru_cache(maxsize=1000)  # a collection asks the same of many answers
+def _made(kind: str, argument: str) -> Select:
+    """Raises ValueError for an argument that is none, ImportError for want of an extra."""
+    return _WITH_ARGUMENT[kind][1](argument)
+
+
 def parse_query(text: str, place: Place) -> Query:
     """`text` as a Query. Raises InputError, at the column inside the query, with a did-you-mean for an unknown kind."""
     kind, _, rest = text.strip().partition(" ")
     argument = rest.strip()
-    offset = text.index(kind) if kind else 0
-    here = place.at(offset, max(1, len(kind)))
     whole = place.at(0, max(1, len(text)))
     if kind in _PLAIN:
         if argument:
@@ -145,12 +151,14 @@ def parse_query(text: str, place: Place) -> Query:
                 Problem(f"`{kind}` takes no argument", place.at(text.index(argument), len(argument)), hint)
             )
         return Query(text, kind, "", whole, _PLAIN[kind])
+    offset = text.index(kind) if kind else 0
     if kind in _WITH_ARGUMENT:
-        noun, make = _WITH_ARGUMENT[kind]
+        noun, _ = _WITH_ARGUMENT[kind]
         if not argument:
+            here = place.at(offset, len(kind))
             raise InputError(Problem(f"`{kind}` wants {noun}", here, f"write `{kind}`, a blank, then {noun}"))
         try:
-            return Query(text, kind, argument, whole, make(argument))
+            return Query(text, kind, argument, whole, _made(kind, argument))
         except ValueError as error:
             begins = text.index(argument, offset + len(kind))
             off = error.offset if isinstance(error, Malformed) else 0
@@ -158,7 +166,9 @@ def parse_query(text: str, place: Place) -> Query:
             raise InputError(Problem(f"this is not {noun}: {error}", at, _HINTS.get(kind))) from None
         except ImportError:
             hint = "pip install 'zrun[xpath]'"
+            here = place.at(offset, len(kind))
             raise InputError(Problem(f"the query `{kind}` needs the extra `xpath`", here, hint)) from None
+    here = place.at(offset, max(1, len(kind)))
     if kind == "schema":
         hint = "in `expect`, write `json $: {schema: FILE}`; it selects nothing that could be captured"
         raise InputError(Problem("`schema` is a predicate", here, hint))
@@ -208,7 +218,7 @@ def resolve(spec: QuerySpec, lookup: Lookup) -> Query:
     return parse_query(text, _Rendered(spec.location))
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class _Rendered:
     """The place of a text that a template became: that of the template, whatever the offset."""
 

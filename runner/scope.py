@@ -18,6 +18,7 @@ from runner.collection import RequestSpec, Variable, Variables
 from runner.environment import Environment
 from runner.errors import InputError, Location, Problem, did_you_mean
 from runner.lookup import NoValue
+from runner.records import record
 from runner.values import MISSING, Missing, Secret, Value, secrets_in, taint
 
 TYPE_CHECKING = False
@@ -45,7 +46,7 @@ Kind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Captured:
     """A value read from a response: the request that captured it, when (epoch seconds), and until when it is good.
 
@@ -59,7 +60,7 @@ class Captured:
     seed: str | None = None
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Origin:
     """Where a variable's value comes from: the layer, a word on it (a request's id, a variable's name), its place."""
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
 from runner import paths
 from runner.errors import InputError, Location, Place, Problem
 from runner.lookup import Lookup, Name, NoValue
 from runner.paths import Direct
+from runner.records import record
 from runner.values import Secret, Value, to_text
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _INSIDE = re.compile(r"""(?:[^"'\n<>]|<(?!<)|>(?!>)|"(?:[^"\\\n]|\\.)*"|'(?:[^'\
 _BEFORE_QUOTE = "([{,=~+|:<>"
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Template:
     """A parsed text. `text` is as written; `names` are the variables that it reads, in order, without dynamic values."""
 

@@ -6,17 +6,18 @@ Tree = None | bool | int | float | str | Template | Items (a list) | Entries (a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias, Union
 
 from runner.errors import Location, Place, PolicyError, Problem
+from runner.records import record
 from runner.template import Lookup, Name, Template
 from runner.values import Secret, Value, to_text
 
 Tree: TypeAlias = Union[None, bool, int, float, str, Template, "Items", "Entries"]
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Item:
     """A value of a list."""
 
@@ -24,14 +25,14 @@ class Item:
     place: Place = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Items:
     """A list as written."""
 
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Entry:
     """A key of a map and its value; `place` is the key's, `value_place` the value's."""
 
@@ -45,7 +46,7 @@ class Entry:
         return self.place.at(0, max(1, len(str(self.key))))
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Entries:
     """A map as written, in order."""
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from runner import records
 from tests.oauth import rig as oauth
 from tests.oauth.rig import Rig
 from tests.servers import Server
+
+records.checked = True
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

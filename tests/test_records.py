@@ -9,6 +9,7 @@ from types import FrameType
 
 import pytest
 
+from runner import records
 from runner.records import record
 
 
@@ -29,6 +30,37 @@ def test_a_record_is_frozen_shows_no_values_and_is_equal_to_itself_alone() -> No
         one.left = "other"  # type: ignore[misc]
     with pytest.raises(TypeError):
         Pair()  # type: ignore[call-arg]
+
+
+def test_a_record_may_be_equal_to_another_and_show_itself() -> None:
+    @record(eq=True, shown=True)
+    class Point:
+        across: int
+        down: int = field(default=0, compare=False)
+
+    assert Point(1, 2) == Point(1, 3) != Point(2, 3)
+    assert len({Point(1, 2), Point(1, 3), Point(2, 3)}) == 2
+    assert repr(Point(1)).endswith("Point(across=1, down=0)")
+    with pytest.raises(FrozenInstanceError):
+        Point(1).across = 2  # type: ignore[misc]
+
+
+def test_a_record_is_the_same_to_its_users_whether_it_is_checked_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "checked", False)
+
+    @record(eq=True)
+    class Point:
+        across: int
+        more: list[int] = field(default_factory=list, compare=False)
+
+    one = Point(1, more=[2])
+    assert (one.across, one.more, Point(1).more) == (1, [2], [])
+    assert one == Point(1) != Point(2)
+    assert hash(one) == hash(Point(1))
+    assert replace(one, across=3).more == [2]
+    assert "[2]" not in repr(one)
+    with pytest.raises(TypeError):
+        Point()  # type: ignore[call-arg]
 
 
 def test_threads_that_need_a_record_first_at_once_all_get_it() -> None:

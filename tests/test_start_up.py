@@ -87,6 +87,7 @@ def test_help_loads_no_command(tmp_path: Path) -> None:
         "runner.cli",
         "runner.cli.outlet",
         "runner.errors",
+        "runner.records",
     }
 
 
