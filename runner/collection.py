@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
+from runner import predicates, tree
 from runner.errors import Location, Problem, Source
 from runner.predicates import Expectation
 from runner.project import NOWHERE, Project
-from runner.queries import QuerySpec
+from runner.queries import Query, QuerySpec
 from runner.records import record
-from runner.template import Template
+from runner.template import Name, Template
 from runner.tree import Tree
 
 Text: TypeAlias = str | Template
@@ -39,6 +41,12 @@ class Pair:
     name: Text
     value: Tree
     location: Location
+
+    @property
+    def names(self) -> Iterator[Name]:
+        """The variables that it reads, in order."""
+        yield from tree.names(self.name)
+        yield from tree.names(self.value)
 
 
 @record
@@ -64,6 +72,17 @@ class BodySpec:
     parts: tuple[PartSpec, ...] = ()
     file: Text | None = None
 
+    @property
+    def names(self) -> Iterator[Name]:
+        """The variables that it reads, in order."""
+        yield from tree.names(self.tree)
+        yield from tree.names(self.file)
+        for pair in self.form:
+            yield from pair.names
+        for part in self.parts:
+            for written in (part.name, part.value, part.file, part.filename, part.content_type):
+                yield from tree.names(written)
+
 
 @record
 class Capture:
@@ -78,6 +97,15 @@ class Capture:
     secret: bool | None = None
     expires_in: QuerySpec | Tree = None  # seconds or a duration, or the query that finds them
     save: bool | None = None
+
+    @property
+    def names(self) -> Iterator[Name]:
+        """The variables that it reads; `value` in its filter is what was captured."""
+        for written in (self.query, self.expires_in, self.default):
+            if not isinstance(written, Query):
+                yield from tree.names(written)
+        if isinstance(self.filter, Template):
+            yield from (name for name in self.filter.names if name.name != "value")
 
 
 @record
@@ -210,6 +238,39 @@ class RequestSpec:
         """What to call it: its display name, else its id."""
         return self.name or self.id
 
+    @cached_property
+    def names(self) -> tuple[Name, ...]:
+        """The variables that it reads, in the order of its parts; its own loop variable too."""
+        return tuple(self._names())
+
+    def _names(self) -> Iterator[Name]:
+        if isinstance(self.when, Template):
+            yield from self.when.names
+        if self.for_each:
+            yield from tree.names(self.for_each.items)
+        yield from tree.names(self.method)
+        yield from tree.names(self.url)
+        for pair in (*self.path, *self.query, *self.headers):
+            yield from pair.names
+        for setting in self.auth.settings.values() if self.auth else ():
+            yield from tree.names(setting.value)
+        if self.body:
+            yield from self.body.names
+        yield from tree.names(self.save)
+        for expectation in self.expectations:
+            yield from predicates.names(expectation)
+        for capture in self.capture:
+            yield from capture.names
+
+    @property
+    def expectations(self) -> Iterator[Expectation]:
+        """All of them: its own, and what it waits and is renewed for."""
+        yield from self.expect
+        if self.until:
+            yield from self.until.on
+        if self.renew:
+            yield from self.renew.on
+
 
 @record
 class DataSpec:
@@ -241,4 +302,8 @@ class Collection:
 
     def get(self, request_id: str) -> RequestSpec | None:
         """The request of that id, or None."""
-        return next((request for request in self.requests if request.id == request_id), None)
+        return self._by_id.get(request_id)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, RequestSpec]:
+        return {request.id: request for request in self.requests}

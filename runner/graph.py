@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from runner import predicates, tree
-from runner.collection import BodySpec, Capture, Collection, Pair, RequestSpec, Variables
+from runner.collection import Collection, RequestSpec, Variables
 from runner.errors import InputError, Location, Problem
-from runner.predicates import Expectation
 from runner.records import record
 from runner.template import Name, Template
 from runner.tree import Tree
@@ -26,80 +25,26 @@ class Dependency:
 Graph: TypeAlias = Mapping[str, tuple[Dependency, ...]]
 
 
-def reads(request: RequestSpec) -> Iterator[Name]:
+def reads(request: RequestSpec) -> Sequence[Name]:
     """Every variable that `request` itself names, in the order of its parts; its own loop variable left out."""
-    local = request.for_each.name if request.for_each else None
-    for name in _all_reads(request):
-        if name.name != local:
-            yield name
+    if request.for_each is None:
+        return request.names
+    return [name for name in request.names if name.name != request.for_each.name]
 
 
-def _all_reads(request: RequestSpec) -> Iterator[Name]:
-    if isinstance(request.when, Template):
-        yield from request.when.names
-    if request.for_each:
-        yield from tree.names(request.for_each.items)
-    yield from tree.names(request.method)
-    yield from tree.names(request.url)
-    for pair in (*request.path, *request.query, *request.headers):
-        yield from _pair_reads(pair)
-    for setting in request.auth.settings.values() if request.auth else ():
-        yield from tree.names(setting.value)
-    if request.body:
-        yield from _body_reads(request.body)
-    yield from tree.names(request.save)
-    for expectation in _expectations(request):
-        yield from predicates.names(expectation)
-    for capture in request.capture:
-        yield from _capture_reads(capture)
-
-
-def _pair_reads(pair: Pair) -> Iterator[Name]:
-    yield from tree.names(pair.name)
-    yield from tree.names(pair.value)
-
-
-def _body_reads(body: BodySpec) -> Iterator[Name]:
-    yield from tree.names(body.tree)
-    yield from tree.names(body.file)
-    for pair in body.form:
-        yield from _pair_reads(pair)
-    for part in body.parts:
-        for written in (part.name, part.value, part.file, part.filename, part.content_type):
-            yield from tree.names(written)
-
-
-def _capture_reads(capture: Capture) -> Iterator[Name]:
-    for written in (capture.query, capture.expires_in, capture.default):
-        if isinstance(written, (Template, tree.Items, tree.Entries)):
-            yield from tree.names(written)
-    if isinstance(capture.filter, Template):  # `value` there is what was captured
-        yield from (name for name in capture.filter.names if name.name != "value")
-
-
-def _expectations(request: RequestSpec) -> Iterator[Expectation]:
-    yield from request.expect
-    if request.until:
-        yield from request.until.on
-    if request.renew:
-        yield from request.renew.on
-
-
-def reads_deeply(request: RequestSpec, shared: Variables) -> Iterator[Name]:
+def reads_deeply(request: RequestSpec, shared: Variables) -> Sequence[Name]:
     """As `reads`, and also what the definitions of those variables read in turn.
 
     `shared` are the environment's variables; the request's own layers come below them. A name found through a definition
     has its place there, and is not guarded by how the definition is used.
     """
-    written = _written(request, shared)
+    found = list(reads(request))
     seen: set[str] = set()
-    pending = list(reads(request))
-    while pending:
-        name = pending.pop(0)
-        yield name
-        if name.name in written and name.name not in seen:
+    for name in found:  # which grows meanwhile
+        if name.name not in seen:
             seen.add(name.name)
-            pending.extend(tree.names(written[name.name]))
+            found.extend(tree.names(_definition(name.name, request, shared)))
+    return found
 
 
 def looked_into(collection: Collection, graph: Graph, shared: Variables) -> dict[str, frozenset[str]]:
@@ -111,8 +56,8 @@ def looked_into(collection: Collection, graph: Graph, shared: Variables) -> dict
     given: dict[str, list[Name]] = {}
     for request in collection:
         for capture in request.capture:
-            given.setdefault(capture.name, []).extend(_capture_reads(capture))
-    own = {request.id: _looked_into(_all_reads(request), request, shared, given) for request in collection}
+            given.setdefault(capture.name, []).extend(capture.names)
+    own = {request.id: _looked_into(request.names, request, shared, given) for request in collection}
     decides = {request.id: _looked_into(_decides(request), request, shared, given) for request in collection}
     found: dict[str, frozenset[str]] = {}
     for request in in_order(collection, graph):
@@ -129,10 +74,10 @@ def _decides(request: RequestSpec) -> Iterator[Name]:
         yield from request.when.names
     if request.for_each:
         yield from tree.names(request.for_each.items)
-    for expectation in _expectations(request):
+    for expectation in request.expectations:
         yield from predicates.names(expectation)
     for capture in request.capture:
-        yield from _capture_reads(capture)
+        yield from capture.names
 
 
 def deeply(names: Iterable[Name], request: RequestSpec, shared: Variables) -> frozenset[str]:
@@ -143,24 +88,23 @@ def deeply(names: Iterable[Name], request: RequestSpec, shared: Variables) -> fr
 def _looked_into(
     names: Iterable[Name], request: RequestSpec, shared: Variables, given: Mapping[str, Sequence[Name]]
 ) -> frozenset[str]:
-    written = _written(request, shared)
     found: set[str] = set()
     pending = [name for name in names if name.looked_into]
     while pending:
         name = pending.pop().name
         if name not in found:
             found.add(name)
-            inner = (*tree.names(written.get(name)), *given.get(name, ()))
+            inner = (*tree.names(_definition(name, request, shared)), *given.get(name, ()))
             pending.extend(one for one in inner if one.looked_into)
     return frozenset(found)
 
 
-def _written(request: RequestSpec, shared: Variables) -> dict[str, Tree]:
-    """The definitions of variables as a request sees them."""
-    written: dict[str, Tree] = {}
-    for layer in (*request.layers, shared):
-        written.update((name, variable.value) for name, variable in layer.items())
-    return written
+def _definition(name: str, request: RequestSpec, shared: Variables) -> Tree:
+    """How a variable is defined, as a request sees it; None when no file does."""
+    for layer in (shared, *reversed(request.layers)):
+        if name in layer:
+            return layer[name].value
+    return None
 
 
 def dependencies(requests: Sequence[RequestSpec], shared: Variables) -> Graph:

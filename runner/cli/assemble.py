@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from argparse import Namespace
@@ -332,6 +333,23 @@ def read(paths: Sequence[Path], given: Given) -> tuple[list[Collection], Environ
 
     Raises InputError with the mistakes of all when one of them could not be read at all.
     """
+    with _no_garbage():
+        return _read(paths, given)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """What is made here stays for the whole run: garbage is not looked for meanwhile, nor among it ever."""
+    gc.unfreeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _read(paths: Sequence[Path], given: Given) -> tuple[list[Collection], Environment | None, list[Problem]]:
     problems: list[Problem] = []
     collections: list[Collection] = []
     environment: Environment | None = None

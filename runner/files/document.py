@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
@@ -18,6 +18,7 @@ import yaml
 from runner.errors import InputError, Location, Place, Problem, Source
 from runner.files.mistakes import character_problem, syntax_problem
 from runner.files.places import ScalarPlace
+from runner.records import record
 from runner.template import looks_cut
 
 LARGEST_FILE = 20_000_000  # bytes
@@ -29,7 +30,7 @@ Kind: TypeAlias = Literal["map", "list", "scalar"]
 Scalar: TypeAlias = None | bool | int | float | str
 
 
-@dataclass(frozen=True, eq=False)
+@record(shown=True)
 class Node:
     """A located value: the pairs of a map, the items of a list, or a scalar. `place` is where its characters are."""
 
@@ -132,7 +133,8 @@ _ORIGINALS = str.maketrans("\uf8fd\uf8fe\uf8ff", "[],")
 def _with_stand_ins(text: str) -> str:
     if "json $" not in text or any(character in text for character in "\uf8fd\uf8fe\uf8ff"):
         return text
-    return _PATH.sub(lambda match: match[0].translate(_STAND_INS), text)
+    put = _PATH.sub(lambda match: match[0].translate(_STAND_INS), text)
+    return text if put == text else put
 
 
 def parse(source: Source) -> Node:
@@ -176,6 +178,8 @@ _DEEP_BLOCK = re.compile(r"(?:[-?:][ \t]+){200}|^ {400}", re.MULTILINE)
 
 def _may_be_deep(text: str) -> bool:
     """A cheap look, before libyaml's composer, which recurses in C and would end the process on a deep document."""
+    if text.count("[") + text.count("{") <= 2 * DEEPEST:
+        return any(len(line) >= 400 for line in text.splitlines()) and _DEEP_BLOCK.search(text) is not None
     depth = deepest = 0
     for match in _BRACKETS.finditer(text):
         depth = depth + 1 if match[0] in "[{" else max(0, depth - 1)
@@ -223,7 +227,8 @@ class _Reading:
 
     def node(self, raw: Any, depth: int) -> Node:
         """Raises InputError when the document is past its bounds. What an alias names again is read once, counted twice."""
-        known = self._read.get(id(raw))
+        scalar = raw.__class__ is yaml.ScalarNode
+        known = None if scalar else self._read.get(id(raw))
         before = self._count
         self._count += known[1] if known else 1
         if self._count > self._most:
@@ -233,40 +238,40 @@ class _Reading:
             raise InputError(Problem(f"this is nested more than {DEEPEST} deep", self.location(raw), "take it apart"))
         if known:
             return known[0]
-        node = self._new(raw, depth)
-        if not isinstance(raw, yaml.ScalarNode):
-            self._read[id(raw)] = (node, self._count - before)
-        return node
-
-    def _new(self, raw: Any, depth: int) -> Node:
         if raw.tag not in _TAGS:
             hint = "put it into quotes" if raw.tag == "!" else "zrun knows YAML's core types alone"
             self.problems.append(Problem(f"the tag `{raw.tag}` is not known", self.location(raw), hint))
-        if isinstance(raw, yaml.MappingNode):
-            return Node("map", self.place(raw), pairs=tuple(self._pairs(raw, depth)))
-        if isinstance(raw, yaml.SequenceNode):
-            return Node("list", self.place(raw), items=tuple(self.node(item, depth + 1) for item in raw.value))
-        return self._scalar(raw)
+        if scalar:
+            return self._scalar(raw)
+        place = ScalarPlace(self.source, raw.start_mark, raw.end_mark, "", "")
+        if raw.__class__ is yaml.MappingNode:
+            node = Node("map", place, pairs=tuple(self._pairs(raw, depth)))
+        else:
+            node = Node("list", place, items=tuple([self.node(item, depth + 1) for item in raw.value]))
+        self._read[id(raw)] = (node, self._count - before)
+        return node
 
     def _scalar(self, raw: Any, *, key: bool = False) -> Node:
-        text: str = raw.value.translate(_ORIGINALS) if self._stand_ins else raw.value
+        written: str = raw.value  # with stand-ins: of the same length
+        text = written if not self._stand_ins or written.isascii() else written.translate(_ORIGINALS)
         if len(text) > LONGEST_SCALAR:
             hint = "put it into a file of its own, and name that with `file:`"
             raise InputError(Problem(f"this text is longer than {LONGEST_SCALAR} characters", self.location(raw), hint))
-        place = self.place(raw)
-        plain = raw.style not in ("'", '"', "|", ">")
-        if plain and "<<" in text and not key and looks_cut(text):
+        style: str = raw.style or ""
+        place = ScalarPlace(self.source, raw.start_mark, raw.end_mark, style, written)
+        if key:
+            return Node("scalar", place, text)
+        if not style and "<<" in text and looks_cut(text):
             message = "YAML cut this template: ` #` begins a comment, `: ` a key, and brackets or commas end a value"
             where = place.at(text.rfind("<<"), len(text) - text.rfind("<<"))
             self.problems.append(Problem(message, where, "put quotes around the whole text"))
-        if key:
-            return Node("scalar", place, text)
-        return Node("scalar", place, self._value(raw, text, plain))
+        return Node("scalar", place, self._value(raw, text, not style))
 
     def _value(self, raw: Any, text: str, plain: bool) -> Scalar:
         wanted = raw.tag.removeprefix(_TAG)
         if wanted == "str":
-            return _typed(text) if plain and not _written_tag(raw, self.source) else text
+            value = _typed(text) if plain else text
+            return text if value is not text and _written_tag(raw, self.source) else value
         if wanted == "null":
             return None
         value = _typed(text)
@@ -293,12 +298,13 @@ class _Reading:
                 continue
             key = self._scalar(raw_key, key=True)
             value = self.node(raw_value, depth + 1)
-            if key.key in own:
-                first = own[key.key][0].location
-                message = f"the key `{key.key}` stands here a second time; first on line {first.line}"
+            name = key.key
+            if name in own:
+                first = own[name][0].location
+                message = f"the key `{name}` stands here a second time; first on line {first.line}"
                 self.problems.append(Problem(message, key.location, "keep one of them"))
                 continue
-            own[key.key] = (key, value)
+            own[name] = (key, value)
         yield from own.values()
         yield from (pair for name, pair in merged.items() if name not in own)
 
@@ -311,16 +317,6 @@ class _Reading:
                 hint = "write `<<: *name`; a template needs more: `<<name>>`"
                 self.problems.append(Problem("a merge key `<<:` wants a map", self.location(one), hint))
 
-    def place(self, raw: Any) -> ScalarPlace:
-        value = raw.value if isinstance(raw.value, str) else ""  # with stand-ins: of the same length
-        return ScalarPlace(
-            self.source,
-            raw.start_mark,
-            raw.end_mark,
-            raw.style if isinstance(raw, yaml.ScalarNode) and raw.style else "",
-            value,
-        )
-
     def location(self, raw: Any) -> Location:
         mark = raw.start_mark
         return Location(self.source, mark.line + 1, mark.column + 1, 1)
@@ -331,8 +327,13 @@ def _written_tag(raw: Any, source: Source) -> bool:
     return source.text.startswith("!", raw.start_mark.index)
 
 
+_NO_TEXT = frozenset("~ntfNTF-0123456789")  # what the words and numbers among plain scalars begin with
+
+
 def _typed(text: str) -> Scalar:
     """The value of a plain scalar."""
+    if text and text[0] not in _NO_TEXT:
+        return text
     if text in _WORDS:
         return _WORDS[text]
     if not text[:2].strip("-")[:1].isdigit() or len(text) > 4000:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from runner.collection import Collection, DataSpec, Need, Renew, RequestSpec
@@ -14,6 +14,7 @@ from runner.files.document import Node
 from runner.files.forms import Form
 from runner.files.requests import Surroundings, read_request
 from runner.project import Project, root_of
+from runner.records import record
 
 DEEPEST_INCLUDE = 16
 
@@ -26,7 +27,7 @@ class PartlyRead(InputError):
         self.collection = collection
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class _Raw:
     """A request before it is read: what `extends` copies from."""
 

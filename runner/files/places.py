@@ -21,7 +21,7 @@ class Mark(Protocol):
 
 
 class ScalarPlace:
-    """An errors.Place. Nothing is computed before a mistake asks for it."""
+    """An errors.Place. Nothing is computed before it is asked for."""
 
     def __init__(self, source: Source, start: Mark, end: Mark, style: str, value: str) -> None:
         self._source = source
@@ -33,8 +33,7 @@ class ScalarPlace:
     def at(self, offset: int, width: int = 1) -> Location:
         """The location of the character `offset` of the value; past its end, of the end."""
         start = self._start
-        plain = self._style not in ("'", '"', "|", ">")
-        if plain and start.line == self._end.line:
+        if not self._style and (not offset or start.line == self._end.line):
             return Location(self._source, start.line + 1, start.column + offset + 1, width)
         index = self._indexes[offset] if offset < len(self._indexes) else self._after
         line = bisect_right(self._line_starts, index) - 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from runner.files.request_bodies import read_body
 from runner.predicates import Expectation
 from runner.project import NOWHERE, Project
 from runner.queries import Query, QuerySpec
+from runner.records import record
 from runner.template import Template
 from runner.tree import Tree
 from runner.values import MISSING
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from runner.json_schema import JsonSchema
 
 
-@dataclass(frozen=True)
+@record(eq=True, shown=True)
 class Surroundings:
     """What the folders above give: their defaults (outermost first), variables, tags; the file's directory and project."""
 
