@@ -118,7 +118,16 @@ def _dispatch(given: list[str]) -> int:
         return errors.PASSED
     name, rest = (given[0], given[1:]) if given[0] in COMMANDS else ("run", given)
     command = import_module(COMMANDS[name][0])  # late: only the chosen command is loaded
-    status: int = command.main(rest)
+    try:
+        status: int = command.main(rest)
+    except errors.InputError:
+        if rest is given:
+            from runner.cli import unknown  # late: of mistakes alone
+
+            meant = unknown.command(given[0])
+            if meant is not None:
+                raise errors.InputError(meant) from None
+        raise
     return status
 
 

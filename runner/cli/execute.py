@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
         metavar="NAME",
         help="give this value too, though it is a secret: client-secret, refresh-token",
     )
-    chosen = parser.read(own)
+    chosen = parser.read(own, None if command else _not_behind)
     if not command:
         parser.error("there is no command: write it behind `--`")
     least = holding.duration("--min-ttl", chosen.min_ttl)
@@ -77,6 +78,15 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
         return arguments, []
     at = arguments.index("--")
     return arguments[:at], arguments[at + 1 :]
+
+
+def _not_behind(word: str, chosen: Namespace) -> Problem:
+    """For a command without the `--` before it."""
+    environments = " ".join(f"-e {name}" for name in chosen.environments) or "-e ENV"
+    message = f"the command `{word}` does not stand behind `--`"
+    return Problem(
+        message, None, f"write zrun's own options, then `--`, then the command: zrun exec {environments} -- {word}"
+    )
 
 
 def _no_program(name: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from runner.errors import InputError, Problem, did_you_mean
+from runner.errors import InputError, Problem
 from runner.quantities import seconds
 from runner.values import Value
 
@@ -20,6 +20,7 @@ _COLLECTION = re.compile(r"^(requests|include|\"requests\"|'requests')\s*:", re.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runner.cli.unknown import Stray
     from runner.files.secrets_file import GivenSecret
     from runner.selection import Selection
 
@@ -39,19 +40,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(Problem(message, None, f"see `{self.prog} --help`"))
 
-    def read(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """The parsed arguments. Raises InputError for every option that is not known."""
+    def read(self, arguments: Sequence[str], stray: Stray | None = None) -> argparse.Namespace:
+        """The parsed arguments. Raises InputError for every one that is not known; `stray` may tell what a bare word is."""
         found, unknown = self.parse_known_intermixed_args(list(arguments))
         if unknown:
-            known = [option for action in self._actions for option in action.option_strings]
-            raise InputError(
-                Problem(
-                    f"`{word.partition('=')[0]}` is not an option of `{self.prog}`",
-                    None,
-                    did_you_mean(word.partition("=")[0], known, f"see `{self.prog} --help`"),
-                )
-                for word in unknown
-            )
+            from runner.cli import unknown as mistaken  # late: of mistakes alone
+
+            raise InputError(mistaken.arguments(self, unknown, found, stray))
         return found
 
 
@@ -258,10 +253,14 @@ def read_clock(written: str | None) -> float:
 
 
 def collection_path(written: str) -> Path:
-    """The collection's file: as given, or with `.yaml` behind it, or from `collections/`. Raises InputError."""
+    """The collection's file: as given, or from `collections/`, each with `.yaml` behind it too. Raises InputError."""
     given = Path(written)
-    tries = [given, given.with_name(given.name + ".yaml"), Path("collections") / given.with_name(given.name + ".yaml")]
-    for path in tries:
+    for path in (
+        given,
+        Path(f"{written}.yaml"),
+        Path("collections") / written,
+        Path("collections") / f"{written}.yaml",
+    ):
         if path.is_file():
             return path
     near = [
@@ -269,9 +268,9 @@ def collection_path(written: str) -> Path:
     ]
     if given.is_dir():
         raise InputError(Problem(f"{written} is a folder", None, "name one file in it" if near else "name a file"))
-    raise InputError(
-        Problem(f"there is no collection {written}", None, did_you_mean(written, near, _what_there_is(near)))
-    )
+    from runner.cli import unknown  # late: of mistakes alone
+
+    raise InputError(unknown.collection(written, near, _what_there_is(near)))
 
 
 def collection_paths(written: Sequence[str]) -> list[Path]:

@@ -114,17 +114,20 @@ def _environment(found: Sequence[Path], layers: _Layers, form: Form) -> Environm
 
 
 def find(name: str, beside: Path) -> Path:
-    """The file of `-e name`: a path, or a name looked for in `environments/` beside or above the collection, then here.
+    """The file of `-e name`: a path, or a name, `.yaml` left out or not, looked for in `environments/` beside or above the
+    collection, then here.
 
     Raises InputError when there is none; and when the collection brings one of its own along, of a name that means
     another file here: it would decide where the user's secrets may go.
     """
-    if "/" in name or name.endswith(SUFFIXES):
+    whole = name.endswith(SUFFIXES)
+    if "/" in name or (whole and Path(name).is_file()):
         if Path(name).is_file():
             return Path(name)
         raise InputError(Problem(f"there is no environment file {name}", None, "check the path"))
     folders = [folder / FOLDER for folder in (beside.absolute(), *beside.absolute().parents, Path.cwd())]
-    found = [path for folder in folders for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
+    suffixes = ("",) if whole else SUFFIXES
+    found = [path for folder in folders for suffix in suffixes if (path := folder / f"{name}{suffix}").is_file()]
     here = next((path for path in found if path.parent == folders[-1]), None)
     if here is not None and not here.samefile(found[0]):
         message = f"the environment `{name}` could be {_short(found[0])} or {_short(here)}"
@@ -132,7 +135,8 @@ def find(name: str, beside: Path) -> Path:
     if found:
         return _short(found[0])
     known = sorted({path.stem for folder in folders for path in _files(folder) if not path.stem.endswith(".local")})
-    hint = did_you_mean(name, known, f"there is: {', '.join(known)}" if known else f"make {FOLDER}/{name}.yaml")
+    stem = Path(name).stem if whole else name
+    hint = did_you_mean(stem, known, f"there is: {', '.join(known)}" if known else f"make {FOLDER}/{stem}.yaml")
     raise InputError(Problem(f"there is no environment `{name}`", None, hint))
 
 

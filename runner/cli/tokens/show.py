@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 
 from runner import errors
-from runner.cli import options
+from runner.cli import options, tokens
 from runner.cli.tokens import forms, holding
+from runner.errors import Problem, nearest
 from runner.scope import Captured
 
 _EPILOG = """\
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     )
     holding.add_options(parser)
     add_form(parser)
-    chosen = parser.read(arguments)
+    chosen = parser.read(arguments, _no_action)
     least = holding.duration("--min-ttl", chosen.min_ttl)
     with holding.holding(chosen) as held:
         token = held.keeper.access(least)
@@ -47,6 +49,14 @@ def main(arguments: list[str]) -> int:
         sys.stdout.buffer.write(written.encode("utf-8", "surrogatepass"))
         sys.stdout.buffer.flush()
     return errors.PASSED
+
+
+def _no_action(word: str, _: Namespace) -> Problem | None:
+    """For a word that is nearly an action."""
+    near = nearest(word, tokens.ACTIONS)
+    if near is None:
+        return None
+    return Problem(f"`zrun token` has no action `{word}`", None, f"did you mean `zrun token {near}`?")
 
 
 def add_form(parser: options.Parser) -> None:
