@@ -7,9 +7,11 @@ of its pages "Token validity", "Multi-DC support" and "Refresh access token", an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from runner import data_centres
+from runner.environment import options
 from runner.errors import Location, Problem
 from runner.exchange import Call, Response, Unreadable
 
@@ -23,8 +25,8 @@ _GRANT = (
 )
 _REFRESH = (
     "the refresh token is revoked, was replaced by a newer one (20 a user), or belongs to another data centre than {where}: "
-    "`zrun login` gets a new one (a collection's own exchange runs once this one is dropped: `zrun env NAME --forget "
-    "refresh-token`); `zrun doctor` tells which it is, as far as that can be told"
+    "`zrun login{options}` gets a new one (a collection's own exchange runs once this one is dropped: `zrun env {names} "
+    "--forget refresh-token`); `zrun doctor{options}` tells which it is, as far as that can be told"
 )
 
 # error code of a token endpoint -> (what it means, what to do next); RFC 6749, 5.2 and Zoho's own words.
@@ -52,7 +54,7 @@ _TOKEN_ERRORS = {
 _API_ERRORS = {
     "INVALID_TOKEN": (
         "the access token is expired, revoked, or of another data centre",
-        "call the api_domain that came with the token; drop it with `zrun env NAME --forget access-token` to get a new one",
+        "call the api_domain that came with the token; drop it with `zrun env {names} --forget access-token` to get a new one",
     ),
     "AUTHENTICATION_FAILURE": (
         "no usable access token came with the request",
@@ -66,24 +68,31 @@ _API_ERRORS = {
 _API_ERRORS["INVALID_OAUTHTOKEN"] = _API_ERRORS["INVALID_TOKEN"]
 
 
-def refused(call: Call, response: Response, place: Location) -> Problem | None:
+def refused(call: Call, response: Response, place: Location, given: Sequence[str] = ()) -> Problem | None:
     """What to tell a person when `response` refuses credentials; None when it does not.
 
-    Only codes of the tables above are repeated in the text: whatever else an answer holds may be a secret.
+    `given` is the environment, as `Environment.given`. Only codes of the tables above are repeated in the text: whatever else
+    an answer holds may be a secret.
     """
     codes = _codes(response)
     error, code = codes.get("error"), codes.get("code")
     where, console = _data_centre(call)
+    words = {
+        "where": where,
+        "console": console,
+        "options": f" {options(given)}" if given else "",
+        "names": " ".join(given) or "NAME",
+    }
     if error in ("invalid_code", "invalid_grant"):
         refreshing = isinstance(call.content, bytes) and b"grant_type=refresh_token" in call.content
         what = "the refresh token is not accepted" if refreshing else "the grant token is not accepted"
-        return Problem(f"{error}: {what}", place, (_REFRESH if refreshing else _GRANT).format(where=where))
+        return Problem(f"{error}: {what}", place, (_REFRESH if refreshing else _GRANT).format(**words))
     if error in _TOKEN_ERRORS:
         meaning, hint = _TOKEN_ERRORS[error]
-        return Problem(f"{error}: {meaning}", place, hint.format(where=where, console=console))
+        return Problem(f"{error}: {meaning}", place, hint.format(**words))
     if code in _API_ERRORS:
         meaning, hint = _API_ERRORS[code]
-        return Problem(f"{code}: {meaning}", place, hint)
+        return Problem(f"{code}: {meaning}", place, hint.format(**words))
     if response.status == 401:
         return Problem(
             "401: the server wants other credentials", place, "check the token or password that the request sends"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,13 @@ from runner.tree import Tree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runner.pace import Rate
+
+
+def options(given: Sequence[str]) -> str:
+    """The options that name an environment on a command line, of the words behind each -e: `-e common -e us`."""
+    from shlex import quote  # late: of hints alone
+
+    return " ".join(f"-e {quote(name)}" for name in given) or "-e ENV"
 
 
 @record
@@ -72,12 +79,19 @@ class ProviderSpec:
     """An OAuth 2.0 provider as written: an authorization server, and this client's registration there.
 
     `settings` are those of files.fields.PROVIDER, by name; a list is one of texts. What they leave out, the preset says.
+    `given` is the environment that declares it, as `Environment.given`.
     """
 
     name: str
     location: Location
     settings: Variables
     tokens: TokenNames = TokenNames()
+    given: tuple[str, ...] = ()
+
+    @property
+    def login(self) -> str:
+        """The command that gets its first tokens, or new ones."""
+        return f"zrun login {options(self.given)}"
 
 
 @record
@@ -99,12 +113,14 @@ class Environment:
     `root` is the project's folder: the one whose `environments/` holds the file, else the file's own; private state
     is in `root/.zrun`. `overlay` holds the variables of the private `.local.yaml` files, over `variables`. `commands` are
     those of all its files, also where another file gave the secret another source. `state` is where captured secrets are
-    kept. `rate` and `concurrency` bound how many requests are sent in a time, and at once.
+    kept. `rate` and `concurrency` bound how many requests are sent in a time, and at once. `given` is what was written behind
+    each -e.
     """
 
     id: str
     root: Path
     name: str = ""
+    given: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
     variables: Variables = field(default_factory=dict)
     overlay: Variables = field(default_factory=dict)

@@ -286,7 +286,8 @@ class Session:
         if not passed:
             from runner.diagnosis import refused  # late: a run that passes has nothing to explain
 
-            refusal = refused(call, response, request.location)
+            environment = self.plan.environment
+            refusal = refused(call, response, request.location, environment.given if environment else ())
             if refusal:
                 # That nothing could be captured from a refusal needs no saying.
                 problems, code = (refusal,), errors.CREDENTIALS

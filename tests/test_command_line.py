@@ -52,6 +52,15 @@ def test_an_environment_that_a_collection_brings_along_is_not_taken_for_ones_own
     assert "say which one you trust with your secrets: -e environments/us.yaml" in done.err
 
 
+def test_the_next_step_names_the_environment_that_is_in_use(project: Path) -> None:
+    ours = "oauth2: {p: {preset: zoho, client-id: made-up, client-secret: made-up-too}}\nvariables: "
+    addresses = "{accounts-domain: https://accounts.zoho.com, api-domain: https://www.zohoapis.com}\n"
+    (project / "environments" / "own us.yaml").write_text(ours + addresses, "utf-8")
+    done = zrun(project, "token", "-e", "us", "-e", "own us.yaml")
+    assert done.status == 2
+    assert "get the first one with `zrun login -e us -e 'own us.yaml'`" in done.err
+
+
 MEANT = [
     ("stat", "there is no command and no collection `stat`", "did you mean `zrun token status`?"),
     ("status -e sandbox --provider zoho", "there is no command and no", "did you mean `zrun token status`?"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -80,23 +80,24 @@ def read_environment(names: Sequence[str], beside: Path) -> Environment:
             _read(overlay, layers, form, (), private=True)
     if not layers.whole:
         raise InputError(form.problems)
-    environment = _environment(found, layers, form)
+    environment = _environment(names, found, layers, form)
     if form.problems:
         raise PartlyRead(form.problems, environment)
     return environment
 
 
-def _environment(found: Sequence[Path], layers: _Layers, form: Form) -> Environment:
+def _environment(names: Sequence[str], found: Sequence[Path], layers: _Layers, form: Form) -> Environment:
     folder = found[-1].absolute().parent
     return Environment(
         id="+".join(path.stem for path in found),
         root=folder.parent if folder.name == FOLDER else folder,
         name=layers.name,
+        given=tuple(names),
         paths=tuple(layers.paths),
         variables=layers.variables,
         overlay=layers.overlay,
         secrets={**_token_secrets(layers), **layers.secrets},
-        providers=layers.providers,
+        providers={name: replace(spec, given=tuple(names)) for name, spec in layers.providers.items()},
         commands=tuple(layers.commands),
         hosts=tuple(dict.fromkeys(layers.hosts)),
         hosts_location=layers.hosts_location,

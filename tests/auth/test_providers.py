@@ -198,7 +198,7 @@ def test_every_code_of_the_standards_has_words_and_a_next_step(tmp_path: Path, c
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        ("grant_type=refresh_token&x=y", "zrun login -e ENV"),
+        ("grant_type=refresh_token&x=y", "log in anew: zrun login -e "),
         ("grant_type=authorization_code", "a code is good once"),
         ("grant_type=password", "the username or the password is wrong"),
         ("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer", "the assertion is not accepted"),

@@ -63,7 +63,7 @@ def test_tokens_rotate_ten_times_and_a_stolen_old_one_ends_them_all(tmp_path: Pa
     done = daily(tmp_path)  # its access token is dead, too
     assert done.status == 4
     assert "invalid_grant: the refresh token is not accepted" in done.out
-    assert "zrun login -e ENV" in done.out
+    assert "zrun login -e dev" in done.out
 
 
 def test_pkce_is_real(tmp_path: Path, rig: Rig) -> None:

@@ -66,7 +66,7 @@ def test_a_login_and_its_renewal_are_bound_to_the_same_key(tmp_path: Path, rig: 
     (tmp_path / ".zrun" / "oauth2" / "dev" / "server.pem").unlink()
     lost = daily(tmp_path, "--clock", "+59m")
     assert lost.status == 4
-    assert "zrun login -e ENV" in lost.out
+    assert "zrun login -e dev" in lost.out
 
 
 @pytest.mark.parametrize(

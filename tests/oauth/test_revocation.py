@@ -110,4 +110,4 @@ oauth2: {{zoho: {{preset: zoho}}}}
                 revocation.revoke(it.provider, refresh, "refresh_token", it.outside)
             with pytest.raises(CredentialsError, match="invalid_code: the refresh token is not accepted") as refused:
                 it.renew()
-            assert "zrun login -e ENV" in str(refused.value)
+            assert "environments/dev.yaml" in str(refused.value)

@@ -99,7 +99,7 @@ def parameters(begun: Begun, answer: Mapping[str, str]) -> grants.Parameters:
         message = f"the answer does not come from the issuer of `{name}` (RFC 9207)"
         raise CredentialsError(Problem(message, place, "check `issuer` and `authorization-url`; nothing was sent on"))
     if "error" in answer:
-        message, hint = refusals.not_authorized(answer["error"], name)
+        message, hint = refusals.not_authorized(answer["error"], name, begun.provider.login)
         raise CredentialsError(Problem(message, place, hint))
     if not answer.get("code"):
         message = f"the answer of `{name}` holds neither a code nor an error"

@@ -255,5 +255,5 @@ def _in_journal(provider: Provider, flight: Flight) -> tuple[Tokens, float] | No
 
 def no_token(provider: Provider) -> InputError:
     """That there is none, and nothing to get one with: a person has to log in."""
-    hint = "get the first one with `zrun login -e ENV`"
+    hint = f"get the first one with `{provider.login}`"
     return provider.wrong(f"there is no token of `{provider.name}` yet", hint)

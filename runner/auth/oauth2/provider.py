@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from runner.auth.oauth2.presets import DEFAULTS, PRESETS, Preset
 from runner.auth.settings import Settings
@@ -62,6 +63,16 @@ class Provider:
         self.settings = Settings(f"oauth2: {spec.name}", spec.location, spec.settings, lookup)
         self.preset: Preset = PRESETS[self.settings.one_of("preset", PRESETS, "generic")]
         self._lookup = lookup
+
+    @property
+    def login(self) -> str:
+        """The command that gets its first tokens, or new ones: `zrun login -e us`."""
+        return self._spec.login
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The environment that declares it, as `Environment.given`."""
+        return self._spec.given
 
     @property
     def by(self) -> str:
@@ -215,7 +226,7 @@ class Provider:
     def at_accounts_domain(self, server: str) -> Provider:
         """This provider in the data centre of another of Zoho's accounts servers, which is kept with its tokens."""
         settings = {name: value for name, value in self._spec.settings.items() if name != "accounts-domain"}
-        spec = ProviderSpec(self.name, self.location, settings, self.tokens)
+        spec = replace(self._spec, settings=settings)
         lookup = _With(self._lookup, {"accounts-domain": server})
         return Provider(spec, lookup, self._discover, {"accounts-domain": server})
 

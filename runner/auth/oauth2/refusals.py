@@ -7,12 +7,16 @@ access token request errors"; Google's: "Using OAuth 2.0 for web server applicat
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runner import diagnosis
 from runner.auth.oauth2.provider import Provider
 from runner.errors import Problem
 from runner.exchange import Call, Response
 
-_LOGIN = "log in anew: zrun login -e ENV"
+# What stands for the command that logs in, until the environment is known.
+_COMMAND = "{login}"
+_LOGIN = f"log in anew: {_COMMAND}"
 _CLIENT = "compare client-id, client-secret and `client-auth` with the registration of the client"
 _SCOPES = "check `scopes`: their spelling, and what the client is registered for"
 _LATER = "try again in a few minutes"
@@ -103,6 +107,11 @@ def why(provider: Provider, call: Call, response: Response, code: str) -> Proble
 
     Only codes of the tables are repeated in the text: whatever else an answer holds may be a secret.
     """
+    found = _meaning(provider, call, response, code)
+    return found and replace(found, hint=(found.hint or "").replace(_COMMAND, provider.login))
+
+
+def _meaning(provider: Provider, call: Call, response: Response, code: str) -> Problem | None:
     place = provider.location
     content = call.content if isinstance(call.content, bytes) else b""
     if provider.preset.name == "zoho":
@@ -114,7 +123,7 @@ def why(provider: Provider, call: Call, response: Response, code: str) -> Proble
         if code in _ZOHO:
             meaning, hint = _ZOHO[code]
             return Problem(f"{code}: {meaning}", place, hint)
-        found = diagnosis.refused(call, response, place)
+        found = diagnosis.refused(call, response, place, provider.given)
         if found is not None:
             return found
     if code == "invalid_grant":
@@ -152,9 +161,9 @@ def _invalid_grant(content: bytes) -> tuple[str, str]:
     return "what was to be exchanged for a token is not accepted", _LOGIN
 
 
-def not_authorized(code: str, provider: str) -> tuple[str, str]:
-    """What the `error` that came back to the redirect URI means, and what to do next."""
+def not_authorized(code: str, provider: str, login: str = "zrun login") -> tuple[str, str]:
+    """What the `error` that came back to the redirect URI means, and what to do next; `login` is the command for it."""
     if code in _CODES:
         meaning, hint = _CODES[code]
-        return f"`{provider}` gives no code: {meaning} ({code}).", hint
+        return f"`{provider}` gives no code: {meaning} ({code}).", hint.replace(_COMMAND, login)
     return f"`{provider}` gives no code, with an error that is not known.", "look at the provider's page in the browser"

@@ -106,8 +106,11 @@ def process_variables(holding: Holding, token: Captured, extra: Iterable[str] = 
         try:
             os.fsencode(value)
         except UnicodeEncodeError:
+            words = " ".join(holding.provider.given)
             message = f"{key} would hold half a character, which no process variable can"
-            raise InputError(Problem(message, None, "mend the value, or `zrun env ENV --forget` it")) from None
+            raise InputError(
+                Problem(message, None, f"mend the value, or forget it: `zrun env {words} --forget NAME`")
+            ) from None
     return {key: value for key, value in named.items() if not _OURS.fullmatch(key)}
 
 
