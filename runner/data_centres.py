@@ -6,6 +6,8 @@ them says is None here: no guess is made.
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from runner.records import record
 
 
@@ -30,6 +32,17 @@ DATA_CENTRES = (
     DataCentre("SA", "accounts.zoho.sa", "www.zohoapis.sa", "api-console.zoho.sa"),
     DataCentre("UK", "accounts.zoho.uk", None, None),
 )
+
+
+def mismatch(accounts: str, api: str) -> tuple[DataCentre, DataCentre] | None:
+    """The data centres of an accounts server's and an API host's address, when they are known to be different ones."""
+    one, other = of_accounts(host_of(accounts)), of_api(host_of(api))
+    return (one, other) if one and other and one is not other else None
+
+
+def host_of(url: str) -> str:
+    """The host of an address, in lower case; empty where it has none."""
+    return (urlsplit(url).hostname or "").lower()
 
 
 def of_accounts(host: str) -> DataCentre | None:

@@ -14,14 +14,14 @@ from pathlib import Path
 from runner import graph, render
 from runner.collection import AuthSpec, Collection, RequestSpec, Variable
 from runner.environment import Environment, SecretSpec
-from runner.errors import InputError, OutsideError, PolicyError, Problem, did_you_mean, nearest
+from runner.errors import InputError, OutsideError, PolicyError, Problem, Source, did_you_mean, nearest
 from runner.exchange import Call
 from runner.paths import NAME
 from runner.plan import Plan
 from runner.policy import Policy
 from runner.records import record
 from runner.scope import Scope
-from runner.template import Name, NoValue
+from runner.template import Name, NoValue, Template
 from runner.values import MISSING, Secret
 
 
@@ -60,10 +60,48 @@ def static(
         earlier.update(capture.name for capture in request.capture)
     found = list(problems.values())
     found.extend(_files(collection))
+    if any("{{" in source.text for source in _sources(collection, shared)):
+        from runner import braces  # late: few files hold them
+
+        found.extend(braces.warnings(collection.requests, shared, everywhere | scope.names()))
     if environment:
+        found.extend(mixed_centres(environment, scope))
         found.extend(_missing_tls(environment))
         found.extend(unknown_providers(collection, environment))
     return found
+
+
+def _sources(collection: Collection, shared: Mapping[str, Variable]) -> set[Source]:
+    """The texts of the collection's files, and of the environment's that hold variables."""
+    return {*collection.sources, *(variable.location.source for variable in shared.values())}
+
+
+def mixed_centres(environment: Environment, scope: Scope | None = None) -> Iterator[Problem]:
+    """A warning where the environment writes addresses of two of Zoho's data centres: a token of one is nothing to the other.
+
+    With a `scope`, only where these are the ones in use.
+    """
+    variables = environment.all_variables()
+    accounts, api = variables.get("accounts-domain"), variables.get("api-domain")
+    if accounts is None or api is None or not (isinstance(accounts.value, str) and isinstance(api.value, str)):
+        return
+    # After zoho., zohoapis. or zohocloud. each data centre has an end of its own: most often they are the same.
+    ends = [text.partition("zoho")[2].partition(".")[2].rstrip("/") for text in (accounts.value, api.value)]
+    if "" in ends or ends[0] == ends[1]:
+        return
+    if scope and any((o := scope.origin(one.name)) is None or o.location != one.location for one in (accounts, api)):
+        return
+    from runner import data_centres  # late: they differ hardly ever
+
+    different = data_centres.mismatch(accounts.value, api.value)
+    if different is not None:
+        one, other = different
+        message = (
+            f"`api-domain` is of {other.name}, `accounts-domain` of {one.name}: a token of one is nothing to the other"
+        )
+        here = f"write `api-domain: https://{one.api}`" if one.api else f"write the API host of {one.name}"
+        hint = f"{here}; or, for a client of {other.name}, `accounts-domain: https://{other.accounts}` ({accounts.location})"
+        yield Problem(message, api.location, hint, warning=True)
 
 
 def unknown_providers(collection: Collection, environment: Environment) -> Iterator[Problem]:
@@ -340,7 +378,22 @@ def _rehearse(
             call = render.address(request, scope)
         except NoValue:
             return None  # no mistake yet: an earlier request may capture it
+        except InputError as error:
+            raise _of_domain(request, scope) or error from None
     policy.check(replace(call, secrets=call.secrets | marks))
     if replaces:
         replaces(request, call)
     return call.url
+
+
+def _of_domain(request: RequestSpec, scope: Scope) -> InputError | None:
+    """The mistake in the variable that an address begins with, where a file writes it without http:// or https://."""
+    url = request.url
+    if not isinstance(url, Template) or not url.names or not url.text.startswith("<<"):
+        return None
+    name = url.names[0].name
+    value, origin = scope.get(name), scope.origin(name)
+    if not isinstance(value, str) or "://" in value or origin is None or origin.location is None:
+        return None
+    message = f"addresses begin with `{name}`, which does not begin with http:// or https://"
+    return InputError(Problem(message, origin.location, f"write its scheme there: `{name}: https://...`"))

@@ -54,6 +54,7 @@ LAYERS: dict[str, int] = {
     "render": 3,
     "policy": 3,
     "data_centres": 3,
+    "braces": 3,
     "diagnosis": 3,
     "results": 3,
     "snapshots": 3,

@@ -73,7 +73,8 @@ def _check(path: Path, given: Given, files: Iterable[Path], rows: str | None) ->
     """The problems of one file, and the exit status that they lead to."""
     try:
         if is_environment(path):
-            return list(reader.read_environment([str(path)], path.parent).warnings), errors.PASSED
+            found = reader.read_environment([str(path)], path.parent)
+            return [*found.warnings, *preflight.mixed_centres(found)], errors.PASSED
         known: set[str] = set() if given.environments else _declared(path, files)
         if rows is None:
             known.add("row")  # which a run is given by --data

@@ -255,6 +255,9 @@ class Provider:
             if found is None or isinstance(found, Secret):
                 hint = f"write it into the environment's `variables`, or as `{name}:` here"
                 raise self.wrong(f"the provider `{self.name}` needs `{name}`, a variable that is no secret", hint)
+            if match.start() == 0 and "://" not in found:
+                hint = f"write its scheme too: `{name}: https://...`"
+                raise self.wrong(f"`{name}` of `{self.name}` does not begin with http:// or https://", hint)
             return found.rstrip("/")
 
         return re.sub(_PLACE, setting, address) if "{" in address else address

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from runner import errors
+from runner import data_centres, errors
 from runner.auth.oauth2 import budget, introspection
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.introspection import Introspected
@@ -85,7 +85,7 @@ def wrong_centre(assembly: Assembly, provider: Provider) -> bool:
         providers.zoho(provider)
         and accounts is not None
         and isinstance(found, str)
-        and bool(data_centre.mismatch(accounts, found))
+        and bool(data_centres.mismatch(accounts, found))
     )
 
 

@@ -10,7 +10,7 @@ from runner.auth.oauth2.provider import Provider
 from runner.cli import sending
 from runner.cli.assemble import Assembly
 from runner.cli.doctor.check import Area, Check
-from runner.data_centres import DataCentre
+from runner.data_centres import host_of, mismatch
 from runner.errors import InputError, ZrunError
 from runner.exchange import Call, Unreadable
 from runner.origins import is_loopback
@@ -18,10 +18,6 @@ from runner.values import Secret
 
 AREA = Area("data centre")
 TIMEOUT = 10.0
-
-
-def host_of(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower()
 
 
 def written_api(assembly: Assembly) -> str | None:
@@ -35,12 +31,6 @@ def written_api(assembly: Assembly) -> str | None:
     except InputError:
         return None
     return None if isinstance(found, Secret) else found
-
-
-def mismatch(accounts: str, api: str) -> tuple[DataCentre, DataCentre] | None:
-    """The data centres of the two addresses, when they are known to be different ones."""
-    one, other = data_centres.of_accounts(host_of(accounts)), data_centres.of_api(host_of(api))
-    return (one, other) if one and other and one is not other else None
 
 
 def examine(assembly: Assembly, provider: Provider, send: sending.Send, *, reachable: bool) -> Iterator[Check]:

@@ -78,7 +78,7 @@ def _zoho(patient: Patient) -> Iterator[str]:
     written = data_centre.written_api(assembly)
     if written is None:
         yield f"  api_domain     {printable(came)}"
-    elif data_centre.host_of(written) == data_centre.host_of(came):
+    elif data_centres.host_of(written) == data_centres.host_of(came):
         yield f"  api_domain     {printable(came)}, as the environment writes it"
     else:
         yield f"  api_domain     {printable(came)}, not the one that the environment writes"
