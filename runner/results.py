@@ -25,6 +25,11 @@ class CaptureResult:
     problem: Problem | None = None
 
 
+def of(row: int | None, *, repeat: bool) -> str | None:
+    """`row 3`, or `repeat 3` where there is no data; None where there is neither."""
+    return None if row is None else f"{'repeat' if repeat else 'row'} {row}"
+
+
 @record
 class StepResult:
     """One request of the run, or one item of its for-each.
@@ -33,7 +38,7 @@ class StepResult:
     or a value that it needs was never captured. failed: sent (or tried), and a check, a capture, the network or a policy
     said no. `exit_code` is what this step alone would end with: 0 where a failed one blocks it. `renewed` holds the steps run
     on its behalf by `renew`. `collection` is the file of the collection, and `row` counts the rows of data from 1 (None: there
-    are none).
+    are none), where `repeat` is set the repeats of a run without data.
     """
 
     id: str
@@ -53,6 +58,12 @@ class StepResult:
     saved: str | None = None
     collection: str = ""
     row: int | None = None
+    repeat: bool = False
+
+    @property
+    def of(self) -> str | None:
+        """Which row of data it is for, or which repeat of the run, in words."""
+        return of(self.row, repeat=self.repeat)
 
     @property
     def response(self) -> Response | None:
@@ -107,7 +118,8 @@ class RunResult:
 
     `started` is seconds since the epoch, `duration` seconds; `interrupted` tells that the person stopped it. `problems` are
     those of the run itself, such as a row of data that cannot be read. `rows` counts the data rows that were run to their
-    end (None: a run without data), `earlier` those that an interrupted run had finished before.
+    end (None: a run without data), `earlier` those that an interrupted run had finished before. `repeats`: there was no
+    data, and these were repeats.
     """
 
     collections: tuple[Ran, ...]
@@ -119,6 +131,7 @@ class RunResult:
     problems: tuple[Problem, ...] = ()
     rows: int | None = None
     earlier: int = 0
+    repeats: bool = False
 
     @property
     def exit_code(self) -> int:

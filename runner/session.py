@@ -92,7 +92,8 @@ class Session:
     """One run of one plan: of the whole collection, or of it for one data row (`row`, from 1).
 
     `outcomes` is how each request ended so far: what depends on a failed one is blocked. `stop` is asked before each step: a
-    run that it ends keeps its results so far. `whole` tells that `run` has taken every step.
+    run that it ends keeps its results so far. `whole` tells that `run` has taken every step. `repeat`: there is no data, and
+    `row` counts how often the plan is run.
     """
 
     plan: Plan
@@ -104,6 +105,7 @@ class Session:
     stop: Callable[[], bool] = lambda: False
     outcomes: dict[str, StepResult] = field(default_factory=dict)
     whole: bool = False
+    repeat: bool = False
 
     def run(self) -> Iterator[StepResult]:
         """Run the plan in order. Yields a result for each step (for each item, where there is a for-each)."""
@@ -231,6 +233,7 @@ class Session:
             exit_code=code,
             collection=self.shared.file,
             row=self.row,
+            repeat=self.repeat,
         )
 
     def _failed(self, request: RequestSpec, started: float, error: ZrunError, sent: Sent | None = None) -> StepResult:
@@ -257,6 +260,7 @@ class Session:
             exit_code=error.exit_code if told else errors.FAILED,
             collection=self.shared.file,
             row=self.row,
+            repeat=self.repeat,
         )
 
     def _one(
@@ -313,6 +317,7 @@ class Session:
             saved=str(call.save) if call.save else None,
             collection=self.shared.file,
             row=self.row,
+            repeat=self.repeat,
         )
 
     def _replaces(self, request: RequestSpec) -> bool:

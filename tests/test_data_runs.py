@@ -311,3 +311,25 @@ def test_rows_that_there_are_not_are_a_mistake(folder: Path, server: Server) -> 
     assert piped.returncode == 2, piped.stderr
     assert "standard input has 3 rows" in piped.stderr
     assert server.seen == []
+
+
+def test_without_data_what_is_repeated_is_called_so(tmp_path: Path, server: Server) -> None:
+    write(tmp_path, c=f"requests: {{a: {{get: {server.url}/echo, expect: {{status: 200}}}}}}")
+    (tmp_path / "r.csv").write_text("x\n1\n2\n", "utf-8")
+    for arguments, word in (
+        (("-n", "2"), "repeat"),
+        (("--data", "r.csv"), "row"),
+        (("--data", "r.csv", "-n", "2"), "row"),
+    ):
+        done = zrun(tmp_path, "c.yaml", *arguments, "--report", "r.json", "--report", "r.xml", "--report", "r.html")
+        assert done.status == 0
+        assert f"a ({word} 2)\n" in done.out
+        assert f" {'4' if len(arguments) == 4 else '2'} {word}s\n" in done.out
+        document = json.loads((tmp_path / "r.json").read_text("utf-8"))
+        assert document["repeats"] is (word == "repeat")
+        assert [(step["row"], step["repeat"]) for step in document["steps"]][:2] == [
+            (n, word == "repeat") for n in (1, 2)
+        ]
+        assert f"a [{word} 2]" in (tmp_path / "r.xml").read_text("utf-8")
+        assert f'"{word} 2"' in (tmp_path / "r.html").read_text("utf-8")
+        assert f"a [{word} 2]" in zrun(tmp_path, "report", "r.json", "--to", "junit").out

@@ -559,6 +559,7 @@ def test_the_document() -> None:
         ("rows", None),
         ("earlier", 0),
         ("problems", []),
+        ("repeats", False),
     ]
     repeated, failed, skipped = steps
     assert [step["id"] for step in steps] == ["contacts", "leads/create", "refresh"]

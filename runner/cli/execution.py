@@ -140,6 +140,7 @@ class Execution:
             self._stop.end()
 
     def _result(self, earlier: int) -> RunResult:
+        turns = [part.turns for part in self._parts if part.turns is not None]
         return RunResult(
             collections=self._ran,
             environment=self._environment,
@@ -148,8 +149,9 @@ class Execution:
             duration=time.perf_counter() - self._clock,
             interrupted=self._stop(),
             problems=tuple(self._run.problems),
-            rows=None if all(part.turns is None for part in self._parts) else self._run.turns,
+            rows=self._run.turns if turns else None,
             earlier=earlier,
+            repeats=bool(turns) and all(one.rows is None for one in turns),
         )
 
     def _has_ended_whole(self, result: RunResult) -> bool:

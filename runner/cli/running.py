@@ -138,6 +138,7 @@ class Run:
                     scope = one.scope.apart(turn.layer())
                     plan = one.plan_of(turn.number)
                     session = Session(plan, scope, one.ports, shared, self.fail_fast, turn.number, self.stop)
+                    session.repeat = turn.values is None
                     yield session, self._turn_done(one, turn)
             except InputError as error:
                 self.problems.extend(error.problems)

@@ -93,7 +93,8 @@ class Text:
         if run.rows is None:
             return ""
         before = f", {run.earlier} before" if run.earlier else ""
-        return f" {self._marks.dot} {run.rows} row{'' if run.rows == 1 else 's'}{before}"
+        what = "repeat" if run.repeats else "row"
+        return f" {self._marks.dot} {run.rows} {what}{'' if run.rows == 1 else 's'}{before}"
 
     def _step(self, step: StepResult) -> Iterator[str]:
         yield self._headline(step)
@@ -105,8 +106,8 @@ class Text:
         style = _STYLE[step.status]
         mark = paint(getattr(self._marks, step.status), style, self._color)
         name = self._say(step.title) + (f" {self._say(f'({step.id})', 'dim')}" if step.title != step.id else "")
-        if step.row is not None:
-            name += self._say(f" (row {step.row})", "dim")
+        if step.of is not None:
+            name += self._say(f" ({step.of})", "dim")
         if step.item is not None:
             name += self._say(f" [{step.item}]")
         if step.reason:

@@ -250,7 +250,7 @@ def test_rows_and_several_collections_are_told_apart(tmp_path: Path, server: Ser
     assert done.status == PASSED, done.err
     suites = ElementTree.parse(tmp_path / "r.xml").getroot()
     named = [(suite.get("name"), [case.get("name") for case in suite.iter("testcase")]) for suite in suites]
-    both = ["one [row 1]", "two [row 1]", "one [row 2]", "two [row 2]"]
+    both = ["one [repeat 1]", "two [repeat 1]", "one [repeat 2]", "two [repeat 2]"]
     assert named == [("c.yaml", both), ("d.yaml", both)]
     end = json.loads((tmp_path / "r.jsonl").read_text().splitlines()[-1])
     assert (end["kind"], end["summary"]["total"], end["collections"][1]) == ("end", 8, {"name": "d", "file": "d.yaml"})

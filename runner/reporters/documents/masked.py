@@ -51,6 +51,7 @@ def run(result: RunResult, redact: Redact) -> Run:
         rows=result.rows,
         earlier=result.earlier,
         problems=tuple(_trouble(problem, redact) for problem in result.problems),
+        repeats=result.repeats,
     )
 
 
@@ -79,6 +80,7 @@ def step(result: StepResult, redact: Redact) -> Step:
         checks=tuple(_check(check, redact) for check in result.checks),
         captures=tuple(_taken(capture, redact) for capture in result.captures),
         problems=tuple(_trouble(problem, redact) for problem in result.problems),
+        repeat=result.repeat,
     )
 
 

@@ -128,6 +128,7 @@ class Step:
     checks: tuple[Check, ...]
     captures: tuple[Taken, ...]
     problems: tuple[Trouble, ...]
+    repeat: bool = False  # `row` counts repeats: there is no data
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class Run:
     rows: int | None
     earlier: int
     problems: tuple[Trouble, ...]
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from runner import errors
+from runner import errors, results
 from runner.reporters.documents.tree import Check, Place, Sending, Step
 
 Kind: TypeAlias = Literal["expectation", "input", "network", "credentials", "policy", "internal"]
@@ -20,10 +20,10 @@ _KINDS: dict[int, Kind] = {
 
 
 def label(step: Step) -> str:
-    """`leads/create [Ada] [row 3]`: the same in each run of the same files, so that a history can be kept of it."""
+    """`leads/create [Ada] [row 3]`, without data `[repeat 3]`: the same in each run of the same files, for histories of it."""
     item = "" if step.item is None else f" [{step.item}]"
-    row = "" if step.row is None else f" [row {step.row}]"
-    return f"{step.id}{item}{row}"
+    which = "" if step.row is None else f" [{results.of(step.row, repeat=step.repeat)}]"
+    return f"{step.id}{item}{which}"
 
 
 def at(place: Place) -> str:

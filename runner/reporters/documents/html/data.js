@@ -13,7 +13,7 @@ function read(line) {
   const step = {n, group, row, id, name, item, status, method, url, came, start, took, received, bars, failure};
   step.sent = bars.filter((bar) => bar[2] !== "renew").length;
   step.retried = bars.some((bar) => bar[2] === "retry");
-  step.of = [item, row === null ? null : "row " + row].filter((text) => text !== null).join(" \u00b7 ");
+  step.of = [item, row].filter((text) => text !== null).join(" \u00b7 ");
   step.first = Math.min(start, ...bars.map((bar) => bar[0]));
   step.end = Math.max(start + took, ...bars.map((bar) => bar[0] + bar[1]));
   const words = [id, name, step.of, names[group] && names[group].name, method, url, came, status, failure];

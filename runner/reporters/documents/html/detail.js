@@ -35,7 +35,7 @@ function about(told, step) {
     ["id", show(told.id)],
     ["at", place(told.location)],
     ["item", told.item && show(told.item)],
-    ["row", told.row],
+    [told.repeat ? "repeat" : "row", told.row],
     ["because", told.reason && show(told.reason)],
     ["saved to", told.saved && show(told.saved)],
     ["exit status", told.exit_code || null],

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import TypeAlias
 
+from runner import results
 from runner.reporters.documents.tree import Body, Check, Run, Sending, Step
 
 # What can be said of a failure in a line, for the search: characters.
@@ -33,7 +34,7 @@ def line(told: Run, number: int, step: Step) -> str:
     array: Line = [
         number,
         group,
-        step.row,
+        results.of(step.row, repeat=step.repeat),
         step.id,
         step.name,
         step.item,

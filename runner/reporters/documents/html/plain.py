@@ -8,6 +8,7 @@ from html import escape
 from typing import get_args
 from urllib.parse import quote
 
+from runner import results
 from runner.quantities import show_seconds
 from runner.reporters.documents.tree import Check, Place, Run, Step, Trouble
 from runner.reporters.terminal import printable
@@ -89,7 +90,7 @@ def left_out(total: int, listed: int) -> Iterator[str]:
 def failure(step: Step) -> str:
     """One failed step."""
     last = step.exchanges[-1] if step.exchanges else None
-    of = " · ".join(text for text in (step.item, f"row {step.row}" if step.row else None) if text)
+    of = " · ".join(text for text in (step.item, results.of(step.row, repeat=step.repeat)) if text)
     parts = [f"<article><h3>{_text(step.name)}{f' <small>{_text(of)}</small>' if of else ''}</h3>"]
     if last:
         came = last.status if last.status is not None else last.error or "no answer"
@@ -134,9 +135,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "started", f'<time datetime="{began:%Y-%m-%dT%H:%M:%SZ}">{began:%Y-%m-%d %H:%M:%S} UTC</time>'
     yield "took", show_seconds(run.duration)
     if run.rows is not None:
-        yield "rows", f"{run.rows:,}"
+        yield "repeats" if run.repeats else "rows", f"{run.rows:,}"
     if run.earlier:
-        yield "rows of an earlier run", f"{run.earlier:,}"
+        yield f"{'repeats' if run.repeats else 'rows'} of an earlier run", f"{run.earlier:,}"
     yield "exit status", str(run.exit_code)
     yield "zrun", _text(run.version)
 
