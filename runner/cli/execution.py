@@ -171,4 +171,4 @@ class Execution:
             status = deepest({*self._tally.codes, errors.BAD_INPUT})
         if status == errors.PASSED and any(not problem.warning for problem in found):
             status = errors.BAD_INPUT
-        return self._reports.status(status) if self._reports else status
+        return self._reports.status(status, quiet=self._chosen.quiet) if self._reports else status

@@ -19,6 +19,8 @@ from runner.reporters import Reporter
 from runner.reporters.ci import Folding, Held
 from runner.reporters.documents import filed, targets
 from runner.reporters.documents.filed import Filed, Wanted
+from runner.reporters.documents.targets import Target
+from runner.reporters.terminal import printable
 from runner.results import Ran, deepest
 
 
@@ -34,6 +36,7 @@ class Reports:
     ) -> None:
         self._targets = (*targets.read(written, roots, inputs), *ci.targets(os.environ))
         self._problems: list[Problem] = []
+        self._done: list[Target] = []
         if self.take_standard_output and form != "text":
             hint = "leave one of them out, or give the report a path"
             raise InputError(Problem(f"--format {form} and --report write to standard output both", None, hint))
@@ -79,11 +82,14 @@ class Reports:
             writer=partial(ci.writer, os.environ),
         )
         with Filed(inner, wanted, out, redactor.text, guard.wrote, lambda: redactor.known) as reporter:
-            self._problems = reporter.problems
+            self._problems, self._done = reporter.problems, reporter.done
             yield reporter
 
-    def status(self, code: int) -> int:
-        """Tell what could not be written. Returns the exit status, where the run's own is `code`."""
+    def status(self, code: int, *, quiet: bool) -> int:
+        """Tell what was written (not if `quiet`) and what could not be. Returns the exit status; the run's own is `code`."""
+        written = [printable(str(one)) for one in self._done if one.path is not None and not one.append]
+        if written and not quiet:
+            screen.say(f"wrote {', '.join(written)}")
         if self._problems:
             screen.tell(self._problems)
         # A signal's status (128 and its number) says more than any other.

@@ -338,3 +338,13 @@ def test_zrun_report_reads_standard_input(tmp_path: Path, server: Server) -> Non
         timeout=60,
     )
     assert done.stdout.startswith("TAP version 14\nok 1 - c.yaml: one\n")
+
+
+def test_a_run_says_what_it_wrote_and_where_unless_it_is_to_be_quiet(tmp_path: Path, server: Server) -> None:
+    project(tmp_path, server)
+    reports = ("--report", "r.xml", "--report", "lines/r.jsonl", "--report", "tap=-")
+    done = zrun(tmp_path, "c.yaml", *reports, "--record", "tape")
+    told = [line for line in done.err.splitlines() if line.startswith("zrun: ")]
+    assert told == ["zrun: recorded tape/c.yaml.json", "zrun: wrote junit=r.xml, jsonl=lines/r.jsonl"]
+    quiet = zrun(tmp_path, "c.yaml", *reports[:4], "--record", "tape", "-q")
+    assert (quiet.status, quiet.err) == (PASSED, "")

@@ -404,6 +404,16 @@ def test_nothing_foreign_is_markdown(form: str, text: str) -> None:
     assert shown in found.code
 
 
+def test_markdown_is_to_be_read_as_it_is_too() -> None:
+    """What Markdown leaves alone in its place is no reference."""
+    for text in ("json $.data[0].Last_Name", "a > 3 & b", "1 ! #2 (x) {y} C:\\dir", "crm/leads.yaml:3:5"):
+        source = written("markdown", report_of(filled(text)))
+        assert f"| <code>{text}</code>" in source
+        assert text in rendered(source).code
+    source = written("markdown", report_of(filled("a|b $x$ \\* _c_ <b> &lt; [l](x) `")))
+    assert "| <code>a&#124;b &#36;x&#36; &#92;&#42; &#95;c&#95; &lt;b> &amp;lt; [l&#93;(x) &#96;</code>" in source
+
+
 def test_a_step_summary_is_no_larger_than_github_takes() -> None:
     steps = [step for number in range(4000) for step in report_of(replace(FAILED, id=f"s{number}")).steps]
     run = report_of(*[FAILED] * 3).run

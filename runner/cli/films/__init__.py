@@ -54,7 +54,7 @@ def of(chosen: Namespace, paths: Sequence[Path], words: Given, stack: ExitStack)
         from runner.cli.films.recording import Recorder  # late: of the one option
 
         words.seed = words.seed or token_hex(8)
-        recorder = Recorder(Path(chosen.record), words.ahead, words.seed)
+        recorder = Recorder(Path(chosen.record), words.ahead, words.seed, quiet=chosen.quiet)
         words.clock = recorder.clock
         return recorder
     from runner.cli.films.replaying import Player  # late: of the other option

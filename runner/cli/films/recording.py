@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner import __version__
 from runner.cassettes import PROVIDER, Answer, Entry, Header, Whose
-from runner.cli import authentication, sending
+from runner.cli import authentication, screen, sending
 from runner.cli.assemble import Assembly
 from runner.cli.films import exchanges
 from runner.cli.films.moments import Moment, on_behalf, within
@@ -21,6 +21,7 @@ from runner.exchange import Call, Response
 from runner.files import cassettes
 from runner.leaks import Guard
 from runner.redact import carriers
+from runner.reporters.terminal import printable
 from runner.session import Ports
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class Recorder:
     """One recorded run. `clock` is its clock; `end` puts the cassettes in place, at the end."""
 
-    def __init__(self, folder: Path, ahead: float, seed: str) -> None:
+    def __init__(self, folder: Path, ahead: float, seed: str, *, quiet: bool) -> None:
         self._folder = folder
         self._ahead = ahead
         self._seed = seed
@@ -41,6 +42,7 @@ class Recorder:
         self._spools: dict[Path, cassettes.Spool] = {}
         self._headers: dict[Path, Callable[[bool], Header]] = {}
         self._problems: dict[str, Problem] = {}
+        self._quiet = quiet
         self._failed: OSError | None = None  # what kept an exchange from being noted
 
     def files(self) -> tuple[Path, ...]:
@@ -198,6 +200,8 @@ class Recorder:
                     problems.append(Problem(message, None, remedy(error)))
                     continue
                 guard.wrote(target)
+                if not self._quiet:
+                    screen.say(f"recorded {printable(str(target))}")
             if interrupted:
                 message = f"{target} is of a run that was interrupted: what it did not come to cannot be replayed"
                 problems.append(Problem(message, None, "--record it again to have it whole", warning=True))

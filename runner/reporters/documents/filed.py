@@ -46,7 +46,8 @@ class Filed:
     """A reporter around another, and a context manager: leaving it writes what `ended` has not.
 
     `out` is standard output; `wrote` is told of each file; `known` counts the secrets that are known: when one became known
-    after a step was masked, all are masked again. `problems` are what could not be written.
+    after a step was masked, all are masked again. `problems` are what could not be written, `done` the targets that
+    were.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Filed:
         self._unspooled: OSError | None = None
         self._lines = [_Streamed(one) for one in wanted.targets if one.form == "jsonl" and one.path is not None]
         self.problems: list[Problem] = []
+        self.done: list[Target] = []
 
     def __enter__(self) -> Filed:
         return self
@@ -154,6 +156,7 @@ class Filed:
             try:
                 if line_by_line and not learned:
                     line_by_line.end(json_lines.end(run))
+                    self.done.append(target)
                     continue
                 if self._unspooled is not None:
                     raise self._unspooled
@@ -161,6 +164,7 @@ class Filed:
                     self._wrote(target.path)
                 with targets.opened(target, self._out) as stream:
                     self._wanted.writer(target)(Report(run, self._spool), stream)
+                self.done.append(target)
             except OSError as error:
                 self.problems.append(_unwritten(target, error, kept=not line_by_line))
             except Exception as error:  # a bug of ours in one format

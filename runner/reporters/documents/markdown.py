@@ -15,8 +15,12 @@ from runner.reporters.documents import wording
 from runner.reporters.documents.tree import Report, Step
 from runner.reporters.terminal import printable
 
-# What Markdown, as GitHub reads it, would take for its own inside of a tag, also the beginnings of bare links.
-_MEANT = re.compile(r"[\\`*_\[\]<>|~&@$]|:(?=//)|(?<=www)\.")
+# What Markdown, as GitHub reads it, would take for its own inside of a tag (CommonMark 0.31, 2.4, 2.5, 6; GFM 6.5, 6.9): an
+# underline within a word, a bracket that begins no link, a lone ampersand it leaves alone. `$` is GitHub's, for formulas.
+_MEANT = re.compile(
+    r"[`*~<$]|\\(?=[!-/:-@\[-`{-~]|\Z)|(?<![^\W_])_|_(?![^\W_])|\](?=\()|&(?=[#A-Za-z])|@(?=\w)|:(?=//)|(?<=www)\."
+)
+_NAMED = {"<": "&lt;", "&": "&amp;"}
 _MARKS = {"passed": "✅", "failed": "❌", "skipped": "⏭️", "blocked": "⛔"}
 
 
@@ -56,8 +60,8 @@ def _failure(step: Step) -> str:
         lines.append("\n| where | what | expected | actual |\n|---|---|---|---|\n")
         for check in failures:
             cells = (wording.at(check.location), check.query, check.expected, check.actual)
-            note = f" {code(check.note)}" if check.note else ""
-            lines.append(f"| {' | '.join(map(code, cells))}{note} |\n")
+            note = f" {_cell(check.note, alone=False)}" if check.note else ""
+            lines.append(f"| {' | '.join(map(_cell, cells))}{note} |\n")
     for trouble in step.problems:
         where = f"{code(wording.at(trouble.location))} " if trouble.location else ""
         hint = f" (hint: {code(trouble.hint)})" if trouble.hint else ""
@@ -78,4 +82,15 @@ def _flaky(report: Report) -> Iterator[str]:
 
 def code(text: str) -> str:
     """`text` on one line, in a code span that nothing in it can end."""
-    return f"<code>{_MEANT.sub(lambda match: f'&#{ord(match[0])};', printable(text))}</code>"
+    return f"<code>{_MEANT.sub(lambda match: _spelled(match[0]), printable(text))}</code>"
+
+
+def _cell(text: str, *, alone: bool = True) -> str:
+    """As `code`, in a table, where a bar would end the cell; one `$` makes no formula where the text is `alone` in it."""
+    lone = alone and text.count("$") == 1
+    made = code(text).replace("|", _spelled("|"))
+    return made.replace(_spelled("$"), "$") if lone else made
+
+
+def _spelled(character: str) -> str:
+    return _NAMED.get(character, f"&#{ord(character)};")
