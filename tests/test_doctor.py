@@ -337,3 +337,25 @@ def test_the_embedded_sandbox_is_examined_too(tmp_path: Path) -> None:
         assert project.zrun("login", "-e", "sandbox").status == 0
         assert project.zrun("doctor", "-e", "sandbox").status == 0
         assert list((project.folder / ".zrun" / "clients").iterdir())
+
+
+def test_a_secret_that_is_missing_is_told_once(us: Project) -> None:
+    for given in ({}, {"ZOHO_REFRESH_TOKEN": "made-up"}):
+        found = us.doctor(ZOHO_CLIENT_ID="", **given)
+        told = [problem for problem in found.problems if problem[1] not in ("refresh token", "private state")]
+        assert told == [("files", "client-id", "missing-secret")]
+        assert found.done.out.count("ZOHO_CLIENT_ID") == 1
+
+
+def test_where_nothing_is_at_hand_to_ask_with_the_last_failure_is_told(us: Project) -> None:
+    assert us.doctor().one("credential", "client")["status"] == "unknown"
+    grant = us.running.mint_grant()
+    wrong = {"ZOHO_CLIENT_SECRET": "made-up-wrong-secret", "ZOHO_GRANT_TOKEN": grant}
+    assert us.zrun("login", "-e", "us", **wrong).status == 4
+    calls = us.calls()
+    told = us.doctor().one("credential", "client", "last-failure")
+    assert told["status"] == "warning"
+    assert "gave none: invalid_client_secret: the client secret is wrong" in told["message"]
+    assert us.calls() == calls, "nothing is asked, so nothing is burnt"
+    us.login()
+    assert not us.doctor().found("credential", "client")

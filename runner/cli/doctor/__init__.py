@@ -139,6 +139,8 @@ def _report(chosen: Namespace, checks: Iterable[Check], assembly: Assembly | Non
     color = screen.wants_color(chosen.color, sys.stdout)
     try:
         for check in checks:
+            if _is_told(check, found):
+                continue
             if chosen.format == "text":
                 options.out(fit(redact("\n".join(_lines(check, found, color=color))), sys.stdout))
             found.append(check)
@@ -146,6 +148,8 @@ def _report(chosen: Namespace, checks: Iterable[Check], assembly: Assembly | Non
         area = Area(found[-1].area if found else "files")
         for problem in error.problems:
             check = area.told("stopped", problem, error.exit_code)
+            if _is_told(check, found):
+                continue
             if chosen.format == "text":
                 options.out(fit(redact("\n".join(_lines(check, found, color=color))), sys.stdout))
             found.append(check)
@@ -155,6 +159,12 @@ def _report(chosen: Namespace, checks: Iterable[Check], assembly: Assembly | Non
     else:
         options.out(_summary(found, color=color))
     return status
+
+
+def _is_told(check: Check, before: Iterable[Check]) -> bool:
+    """Whether it is of a secret that is missing, which has been told: what needs the secret stumbles over it again."""
+    missing = {one.hint for one in before if one.code == "missing-secret"}
+    return check.status == "problem" and check.code != "missing-secret" and bool(check.hint) and check.hint in missing
 
 
 def _lines(check: Check, before: list[Check], *, color: bool) -> Iterator[str]:

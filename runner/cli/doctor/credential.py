@@ -15,6 +15,7 @@ from runner.cli.assemble import Assembly
 from runner.cli.doctor import api, data_centre
 from runner.cli.doctor.check import Area, Check
 from runner.errors import CredentialsError, NetworkError, ZrunError
+from runner.files.flights import Flights
 from runner.quantities import show_seconds
 from runner.records import record
 from runner.scope import Captured
@@ -171,7 +172,8 @@ def _asked(patient: Patient, refused: Secret | None) -> Generator[Check, None, C
         yield AREA.problem("token endpoint", message, f"wait {show_seconds(wait)}", errors.CREDENTIALS, "throttled")
         return None
     if provider.kept(provider.tokens.refresh) is None and not provider.unattended:
-        return None  # a grant token is not used up by an examination
+        yield _client(patient)  # a grant token is not used up by an examination
+        return None
     try:
         found = keeper(patient).access(refused=refused)
     except CredentialsError as error:
@@ -184,6 +186,21 @@ def _asked(patient: Patient, refused: Secret | None) -> Generator[Check, None, C
         return None
     yield AREA.ok("token endpoint", f"gave a new access token{_left(found, patient.assembly.now())}", "renewed")
     return found
+
+
+def _client(patient: Patient) -> Check:
+    """What can be told of the client's id and secret where nothing is at hand to ask with: how the last request ended."""
+    state = patient.assembly.state
+    failure = Flights(state).log(patient.provider.name).failure() if state else None
+    if failure is None:
+        message = (
+            "not known: whether its id and secret are right is seen when a grant or a refresh token is sent with them"
+        )
+        return AREA.unknown("client", message)
+    at, why = failure
+    ago = show_seconds(max(0.0, patient.assembly.now() - at))
+    hint = "mend that first if it is not mended yet: each try uses up a grant token"
+    return AREA.warning("client", f"the last request for a token, {ago} ago, gave none: {why}", hint, "last-failure")
 
 
 def keeper(patient: Patient) -> Keeper:
