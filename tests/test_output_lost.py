@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.commands import environment, write
+from tests.commands import environment, python, write
 from tests.servers import Server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is done to the process is Linux's")
@@ -50,18 +50,8 @@ def shell(folder: Path, script: str) -> tuple[int, str]:
 
 
 def within(folder: Path, setting: str, *arguments: str, **variables: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", _WITHIN.format(setting), *arguments],
-        cwd=folder,
-        env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    for noise in ("Traceback", "Exception ignored", "a bug in zrun"):
-        assert noise not in done.stderr, done.stderr
-    return done.returncode, done.stdout + done.stderr
+    done = python(folder, "-c", _WITHIN.format(setting), *arguments, **variables)
+    return done.status, done.out + done.err
 
 
 def cases(folder: Path) -> int:

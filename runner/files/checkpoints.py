@@ -136,8 +136,7 @@ def _alone(folder: Path, path: Path, run: Run) -> Iterator[None]:
         if not held:
             message = f"another process is at this run of {run.asked['collection']}"
             raise InputError(Problem(message, None, "wait for it, or end it"))
-        for left in folder.glob(f".{path.name}.*"):
-            left.unlink(missing_ok=True)
+        durable.sweep(path)
         try:
             yield
         finally:

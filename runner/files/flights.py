@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError, Problem, remedy
+from runner.files import durable
 from runner.files.locks import locked
 from runner.files.state import State, file_name
 from runner.scope import Captured
@@ -152,16 +153,8 @@ class Flight:
         document: dict[str, Any] = {"issued": list(issued[-_REMEMBERED:])}
         if failed is not None:
             document["failed"] = {"at": failed[0], "why": failed[1]}
-        new = self._issued.with_suffix(".new")
-        new.unlink(missing_ok=True)  # a link, which a project may bring, would be written through
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(json.dumps(document))
-            new.replace(self._issued)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+        durable.sweep(self._issued)
+        durable.replace(self._issued, json.dumps(document).encode(), sync=False)
 
     def begin(self) -> None:
         """Make an empty journal, mapped into memory: what is read into it is in the file, whatever becomes of this process.

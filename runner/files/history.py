@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InputError
-from runner.files import private
+from runner.files import durable, private
 from runner.files.finished import Finished
 from runner.files.state import file_name
 from runner.records import record
@@ -85,16 +85,8 @@ def write(
         for name, one in ended.items():
             if one.status != "skipped":
                 known[name] = _entry(one, known.get(name), rows)
-        new = folder / f".{path.name}.{os.getpid()}"
-        new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(json.dumps({"zrun-history": VERSION, "collections": entries}))
-            new.replace(path)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+        content = json.dumps({"zrun-history": VERSION, "collections": entries}).encode()
+        durable.replace(path, content, sync=False)
 
 
 def _entry(one: Ended, before: object, rows: Source | None) -> dict[str, Any]:

@@ -8,11 +8,11 @@ provider of this project got are in it; what other machines and programs got for
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from hashlib import sha256
 
 from runner.errors import InputError, Problem
+from runner.files import durable
 from runner.files.locks import locked
 from runner.files.state import State
 from runner.values import Secret, reveal
@@ -63,18 +63,12 @@ class RefreshTokens:
                     message = "the count of refresh tokens is locked by another process"
                     raise InputError(Problem(message, None, "wait for it, or end it"))
                 latest = sorted(change(self._read()).items(), key=lambda entry: entry[1])[-_MOST:]
-                self._write(json.dumps({"zrun-refresh-tokens": VERSION, "made": dict(latest)}))
+                document = {"zrun-refresh-tokens": VERSION, "made": dict(latest)}
+                durable.sweep(self._path)
+                durable.replace(self._path, json.dumps(document).encode(), sync=False)
         except OSError as error:
             message = f"the count of refresh tokens cannot be written: {error.strerror}"
             raise InputError(Problem(message, None, "make .zrun writable, and free some space")) from None
-
-    def _write(self, text: str) -> None:
-        new = self._path.with_suffix(".new")
-        new.unlink(missing_ok=True)  # a link, which a project may bring, would be written through
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        new.replace(self._path)
 
 
 def _fingerprint(text: str) -> str:

@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -212,14 +212,8 @@ class State:
             held: bool = self._attempt(lambda: stack.enter_context(locked(lock, LOCK_TIME)))
             if not held:
                 raise self._unusable("is locked by another process", "wait for it, or end it")
-            self._sweep()
+            durable.sweep(self.path)
             yield
-
-    def _sweep(self) -> None:
-        """Take away what a process that was killed while writing has left. Only under the lock."""
-        for left in self._folder.glob(f".{self.path.name}.*"):
-            with suppress(OSError):
-                left.unlink()
 
 
 def file_name(environment: str) -> str:

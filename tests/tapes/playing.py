@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from difflib import unified_diff
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tests.commands import Done, environment, zrun
+from tests.commands import Done, python, zrun
 
 # A process in which no socket can be opened.
 _NO_SOCKETS = """
-import json, socket, sys
+import socket, sys
 def refuse(*_, **__): raise AssertionError("a socket was opened")
 class Refused(socket.socket): __init__ = refuse
 socket.socket = Refused
 socket.create_connection = socket.getaddrinfo = refuse
 from runner.cli import main
-sys.exit(main(json.loads(sys.argv[1])))
+sys.exit(main(sys.argv[1:]))
 """
 
 
 def replay(folder: Path, *arguments: str, **variables: str) -> Done:
     """`zrun ARGUMENTS --replay kept`."""
-    done = subprocess.run(
-        [sys.executable, "-c", _NO_SOCKETS, json.dumps([*arguments, "--replay", "kept"])],
-        cwd=folder,
-        env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert "a bug in zrun" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
+    return python(folder, "-c", _NO_SOCKETS, *arguments, "--replay", "kept", **variables)
 
 
 def timeless(document: Any) -> Any:

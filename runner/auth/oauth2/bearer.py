@@ -14,20 +14,22 @@ from runner.values import Secret
 
 
 class Bearer:
-    """The credentials.Auth of a provider's access token."""
+    """The credentials.Auth of a provider's access token.
 
-    def __init__(self, provider: Provider, keeper: Keeper) -> None:
+    With `turn` it asks for a token exactly when that says so: when a run is replayed, and another asked then.
+    """
+
+    def __init__(self, provider: Provider, keeper: Keeper, turn: Callable[[], bool] | None = None) -> None:
         self._provider = provider
         self._keeper = keeper
         self._token: Secret | None = None
         self._renewed = False
         self._challenged = False
-        self._turn: Callable[[], bool] | None = None
+        self._turn = turn
 
     def with_turns(self, turn: Callable[[], bool]) -> Bearer:
-        """The same, which asks for a token exactly when `turn` says so: when a run is replayed, and another asked then."""
-        self._turn = turn
-        return self
+        """Another for the same token, which asks for one when `turn` says so."""
+        return Bearer(self._provider, self._keeper, turn)
 
     def prepare(self) -> None:
         self._take(None)
