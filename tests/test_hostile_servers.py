@@ -230,6 +230,113 @@ def test_a_proxy_that_any_spelling_of_its_variable_names_is_used(monkeypatch: py
             assert transport.send(Call("GET", "http://nowhere.invalid/", timeout=10)).bytes == b"ok"
 
 
+# Uploads
+
+
+def refusing(answer: bytes, *, reads: int = 0) -> Callable[[socket.socket, int], None]:
+    """Answers when it has read so many bytes, and neither reads nor closes any more."""
+
+    def serve(connection: socket.socket, _: int) -> None:
+        left = reads
+        while left > 0:
+            left -= len(connection.recv(min(left, 65536)))
+        connection.sendall(answer)
+        time.sleep(2 * PATIENT)
+
+    return serve
+
+
+REFUSED = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig"
+
+
+@pytest.mark.parametrize("kind", ["whole", "streamed"])
+@pytest.mark.parametrize("reads", [1, 1_000_000])
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["", "after an interim one"])
+def test_an_upload_ends_when_it_is_refused(kind: str, reads: int, before: bytes, tmp_path: Path) -> None:
+    """The rest of it is never read, nor is the connection closed."""
+    body: bytes | Path = bytes(30_000_000)
+    if kind == "streamed":
+        (tmp_path / "big").write_bytes(bytes(30_000_000))
+        body = tmp_path / "big"
+    began = time.monotonic()
+    with talking(refusing(before + REFUSED, reads=reads)) as url, Transport() as transport:
+        found = transport.send(Call("POST", f"{url}/", content=body, timeout=2 * PATIENT))
+        assert (found.status, found.bytes) == (413, b"big")
+        assert not transport._ways._straight._idle, "half a request is on it"
+    assert time.monotonic() - began < PATIENT
+
+
+def test_an_upload_over_tls_ends_when_it_is_refused(secure: tuple[ssl.SSLContext, Tls]) -> None:
+    """TLS has words of its own to say, which come before any answer (session tickets; RFC 8446, 4.6.1)."""
+    context, trusted = secure
+
+    def serve(connection: socket.socket, number: int) -> None:
+        with context.wrap_socket(connection, server_side=True) as spoken:
+            refusing(REFUSED, reads=1_000_000)(spoken, number)
+
+    began = time.monotonic()
+    with talking(serve) as url, Transport(tls=trusted, http2=False) as transport:
+        found = transport.send(Call("POST", f"{https(url)}/", content=bytes(30_000_000), timeout=2 * PATIENT))
+        assert (found.status, found.bytes) == (413, b"big")
+    assert time.monotonic() - began < PATIENT
+
+
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+def test_an_upload_goes_on_when_its_answer_begins_well(kind: str, secure: tuple[ssl.SSLContext, Tls]) -> None:
+    """An interim answer, and a success that is told before all has come, end nothing."""
+    context, trusted = secure
+    came: list[int] = []
+
+    def answer(connection: socket.socket) -> None:
+        count = len(head_of(connection).partition(b"\r\n\r\n")[2])
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 5 + OK[:20])
+        time.sleep(0.2)
+        connection.sendall(OK[20:])
+        while count < 20_000_000:
+            count += len(connection.recv(1 << 20))
+        came.append(count)
+
+    def serve(connection: socket.socket, _: int) -> None:
+        if kind == "tls":
+            with context.wrap_socket(connection, server_side=True) as spoken:
+                answer(spoken)
+        else:
+            answer(connection)
+
+    with talking(serve) as url, Transport(tls=trusted, http2=False) as transport:
+        address = https(url) if kind == "tls" else url
+        found = transport.send(Call("POST", f"{address}/", content=bytes(20_000_000), timeout=2 * PATIENT))
+        assert (found.status, found.bytes) == (200, b"ok")
+        until = time.monotonic() + PATIENT
+        while not came and time.monotonic() < until:
+            time.sleep(0.01)
+    assert came == [20_000_000]
+
+
+def test_an_upload_is_bounded_by_its_time_whatever_comes(tmp_path: Path) -> None:
+    """Interim answers without end, to an upload that nobody reads."""
+    (tmp_path / "big").write_bytes(bytes(30_000_000))
+
+    def serve(connection: socket.socket, _: int) -> None:
+        end = time.monotonic() + 2 * PATIENT
+        while time.monotonic() < end:
+            connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+
+    for content in (bytes(30_000_000), tmp_path / "big"):
+        with talking(serve) as url:
+            assert failure(Call("POST", f"{url}/", content=content, timeout=1)).kind == "timeout"
+
+
+def test_an_upload_whose_server_goes_ends(tmp_path: Path) -> None:
+    def serve(connection: socket.socket, _: int) -> None:
+        connection.recv(65536)
+        connection.shutdown(socket.SHUT_WR)  # no answer can come any more; the rest is not read
+        time.sleep(2 * PATIENT)
+
+    with talking(serve) as url:
+        assert failure(Call("POST", f"{url}/", content=bytes(30_000_000), timeout=2 * PATIENT)).kind == "protocol"
+
+
 # Packed bodies
 
 

@@ -47,6 +47,8 @@ class Connection:
         self._refused = False
         self._set: float | None = None  # the time that the socket has been given
         self._pending: Callable[[], int] = int
+        self._later: tuple[type[OSError], ...] = (BlockingIOError,)  # that nothing can be read, or written, now
+        self._early: h11.Response | None = None  # that came before the request was all sent
         opened[id(self)] = self
 
     def connect(self, address: Any, timeout: float) -> None:
@@ -68,16 +70,20 @@ class Connection:
             self.close()
             raise
         self._pending = spoken.pending
+        import ssl  # the context is one of it: it is loaded
+
+        self._later = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
         der = spoken.getpeercert(True)
         self.certificate = PeerCertificate(der, time.time()) if der else None
 
     def put(self, head: h11.Request, content: Content, *, measured: bool) -> None:
-        """Send a request. That its server takes no more of it is no mistake yet: it may have answered already.
+        """Send a request. That its server takes no more of it is no mistake yet: it may have answered already. What has been
+        refused already is not sent any further.
 
         `measured`: its length is what it says. Raises h11.LocalProtocolError when it is not, before anything of what is in
         memory is sent.
         """
-        self.heard = False
+        self.heard, self._early = False, None
         begin = self._state.send(head) or b""
         if isinstance(content, bytes) or content is None:
             body = self._framed(content) if content else b""
@@ -85,15 +91,17 @@ class Connection:
                 self._state.send(h11.EndOfMessage())
             together = len(body) <= _TOGETHER
             if self._wrote(begin + body if together else begin) and not together:
-                self._wrote(body)
+                self._pushed(body)
             if measured:
                 self._state.send(h11.EndOfMessage())
-        elif self._wrote(begin) and all(self._wrote(self._framed(chunk)) for chunk in content):
+        elif self._wrote(begin) and all(self._pushed(self._framed(chunk)) for chunk in content):
             self._state.send(h11.EndOfMessage())
 
     def answered(self) -> h11.Response:
         """The answer's head; what comes before it (1xx) is passed over. Raises Failed."""
-        self._state.receive_data(self._read(self.patience))  # nothing has come yet
+        if self._early is not None:
+            return self._early
+        self._state.receive_data(self._read(self.patience))  # nothing has come yet, or not the whole of it
         for _ in range(_MOST_INTERIM):
             event = self._next()
             if isinstance(event, h11.Response):
@@ -121,15 +129,18 @@ class Connection:
     def readable(self) -> bool:
         """Whether something has come, though nobody has asked: the end, most likely."""
         try:
-            if self._pending():
-                return True
-            if hasattr(select, "poll"):
-                waiting = select.poll()
-                waiting.register(self._socket, select.POLLIN)
-                return bool(waiting.poll(0))
-            return bool(select.select([self._socket], [], [], 0)[0])
+            return bool(self._pending()) or self._ready(0, writing=False)
         except (OSError, ValueError):
             return True
+
+    def _ready(self, seconds: float, *, reading: bool = True, writing: bool = True) -> bool:
+        """Wait until something can be read, or written. Raises OSError, ValueError."""
+        if hasattr(select, "poll"):
+            waiting = select.poll()
+            waiting.register(self._socket, select.POLLIN * reading | select.POLLOUT * writing)
+            return bool(waiting.poll(seconds * 1000))
+        mine = [self._socket]
+        return any(select.select(mine if reading else [], mine if writing else [], [], seconds))
 
     def cut(self) -> None:
         """End the connection under whoever reads or writes it, in another thread: it hears of the end at once."""
@@ -163,12 +174,16 @@ class Connection:
             raise Failed("timeout")
         try:
             self._wait_at_most(self._clock.left(pause))
-            journal = self._clock.journal
-            came = self._socket.recv(_READ) if journal is None else self._journalled(journal)
+            return self._received()
         except TimeoutError as error:
             raise Failed("timeout") from error
         except OSError as error:
             raise Failed("broken") from error
+
+    def _received(self) -> bytes:
+        """What has come. Raises OSError."""
+        journal = self._clock.journal
+        came = self._socket.recv(_READ) if journal is None else self._journalled(journal)
         self.heard = self.heard or bool(came)
         return came
 
@@ -190,13 +205,57 @@ class Connection:
 
     def _wrote(self, data: bytes) -> bool:
         """Whether the other side took all of it. Raises Failed when it takes too long."""
-        left = memoryview(data)
         try:
-            while left:  # not `sendall`: TLS gives each record of it all the time again
-                self._wait_at_most(self._clock.left(self.patience))
-                left = left[self._socket.send(left) :]
+            self._wait_at_most(self._clock.left(self.patience))
+            count = self._socket.send(data)
         except TimeoutError as error:
             raise Failed("timeout") from error
         except OSError:
             self._refused = True
+            return False
+        return count == len(data) or self._pushed(memoryview(data)[count:])
+
+    def _pushed(self, data: bytes | memoryview) -> bool:
+        """As `_wrote`, of what may take its time: meanwhile the server may refuse the request, which ends it."""
+        left, until = memoryview(data), 0.0
+        try:
+            self._wait_at_most(0)
+            while left and not self._refused:
+                self._clock.left(None)
+                if self._early is None and self.readable() and self._refuses():
+                    break
+                try:
+                    left, until = left[self._socket.send(left) :], 0.0
+                except self._later:
+                    now = time.monotonic()
+                    until = until or now + self.patience
+                    if now >= until:
+                        raise TimeoutError from None
+                    self._ready(self._clock.left(until - now) or 0, reading=self._early is None)
+        except TimeoutError as error:
+            raise Failed("timeout") from error
+        except (OSError, ValueError):  # ValueError: it has been closed
+            self._refused = True
         return not self._refused
+
+    def _refuses(self) -> bool:
+        """Take what comes before the request is all sent. An error, or the end, refuses the rest of it (RFC 9112, 9.5);
+        for a server that answers well while it reads, sending goes on.
+        """
+        try:
+            came = self._received()
+        except self._later:
+            return False  # TLS had a word of its own to say
+        if not came:
+            self._refused = True
+            return True
+        try:
+            self._state.receive_data(came)
+            while isinstance(event := self._state.next_event(), h11.InformationalResponse):
+                pass
+        except h11.RemoteProtocolError as error:
+            raise Failed("broken") from error
+        if isinstance(event, h11.Response):
+            self._early = event
+            self._refused = event.status_code >= 400
+        return self._refused
