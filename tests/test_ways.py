@@ -29,6 +29,7 @@ from runner.transport.clients import Clients
 from runner.transport.clock import Clock
 from runner.transport.direct import Direct, carries, reach
 from runner.transport.failures import Failed
+from runner.transport.names import Names
 from tests.servers import Server, raw_server
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -157,7 +158,10 @@ def test_both_ways_send_the_same_bytes(
 ) -> None:
     fields = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     with recording(OK if method != "HEAD" else OK[:-2]) as (url, came):
-        straight, library = Direct(_no_context, Clock()), Clients(Tls(), None, False, False, Clock())
+        straight, library = (
+            Direct(_no_context, Names(), Clock()),
+            Clients(Tls(), None, False, False, Names(), Clock()),
+        )
         with closing(straight), closing(library):
             to = reach(url + path)
             assert to is not None

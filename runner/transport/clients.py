@@ -19,10 +19,11 @@ from runner.origins import PORTS, host_of, is_loopback, split
 from runner.transport.answers import Answer
 from runner.transport.clock import Clock
 from runner.transport.connection import Content
-from runner.transport.deadline import Opened, TimedBackend
+from runner.transport.deadline import NameTimeout, Opened, TimedBackend
 from runner.transport.direct import Fields
 from runner.transport.failures import Failed, Kind
 from runner.transport.library import httpcore, httpx
+from runner.transport.names import Names
 from runner.transport.tls import context_for
 
 _MANY = httpx.Limits(max_connections=None, max_keepalive_connections=64)
@@ -43,8 +44,9 @@ _KINDS: tuple[tuple[type[Exception], Kind], ...] = (
 class Clients:
     """Opens what is asked for, once; `close` closes all. Raises InputError for settings that cannot be used."""
 
-    def __init__(self, tls: Tls, proxy: str | None, http2: bool, trust_env: bool, clock: Clock) -> None:
+    def __init__(self, tls: Tls, proxy: str | None, http2: bool, trust_env: bool, names: Names, clock: Clock) -> None:
         self._connections: Opened = {}
+        self._names = names
         self._context, self._proxy, self._trust_env, self._clock = context_for(tls), proxy, trust_env, clock
         self._shared = self._opened(http2, _MANY)
         self._apart: dict[str, Client] = {}
@@ -134,7 +136,7 @@ class Clients:
         for transport in {client._transport, *client._mounts.values()}:
             pool = getattr(transport, "_pool", None)
             if pool is not None:
-                pool._network_backend = TimedBackend(pool._network_backend, self._clock, self._connections)
+                pool._network_backend = TimedBackend(pool._network_backend, self._names, self._clock, self._connections)
         return client
 
 
@@ -173,6 +175,8 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except (httpx.TransportError, httpcore.TimeoutException, h11.LocalProtocolError) as error:
+        if isinstance(error.__cause__, NameTimeout):
+            raise Failed("name-timeout") from error
         raise Failed(next((kind for found, kind in _KINDS if isinstance(error, found)), "broken")) from error
     except UnicodeError as error:  # of a name with a label that is too long for a name server (RFC 1035, 2.3.4)
         raise Failed("connect") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -11,6 +12,9 @@ from typing import Any, TypeAlias
 from runner.exchange import Journal
 from runner.transport.clock import Clock
 from runner.transport.library import SyncStream, httpcore
+from runner.transport.names import Names, Unanswered
+
+_LONG = 86_400.0  # seconds
 
 
 class _TimedStream(httpcore.NetworkStream):
@@ -86,14 +90,19 @@ class _TimedStream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
+class NameTimeout(httpcore.ConnectTimeout):
+    """No name server has answered."""
+
+
 Opened: TypeAlias = dict[int, _TimedStream]
 
 
 class TimedBackend(httpcore.NetworkBackend):
     """Opens connections, and notes them in `opened` for as long as they are."""
 
-    def __init__(self, inner: httpcore.NetworkBackend, clock: Clock, opened: Opened) -> None:
+    def __init__(self, inner: httpcore.NetworkBackend, names: Names, clock: Clock, opened: Opened) -> None:
         self._inner = inner
+        self._names = names
         self._clock = clock
         self._opened = opened
 
@@ -105,8 +114,28 @@ class TimedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left = self._clock.left(timeout, httpcore.ConnectTimeout)
-        if host.rstrip(".").endswith(".localhost"):
-            host = "localhost"  # this machine, whatever a name server says (RFC 6761, 6.3)
-        stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
-        return _TimedStream(stream, self._clock, self._opened)
+        """To the first address of `host` that takes it: each may have its share of the time."""
+        until = time.monotonic() + (_LONG if timeout is None else timeout)
+        found = self._found(host, port, self._left(until))
+        for number, address in enumerate(found, 1):
+            try:
+                share = self._left(until) / (len(found) - number + 1)
+                stream = self._inner.connect_tcp(address, port, share, local_address, socket_options)
+                return _TimedStream(stream, self._clock, self._opened)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if number == len(found):
+                    raise
+        raise httpcore.ConnectError("the name has no address")
+
+    def _left(self, until: float) -> float:
+        """The seconds that there are. Raises httpcore.ConnectTimeout."""
+        return self._clock.left(max(until - time.monotonic(), 0.001), httpcore.ConnectTimeout) or 0.001
+
+    def _found(self, host: str, port: int, timeout: float) -> list[str]:
+        """The addresses of `host`, as texts, each once."""
+        try:
+            return list(dict.fromkeys(str(one[4][0]) for one in self._names.addresses(host, port, timeout)))
+        except Unanswered as error:
+            raise NameTimeout from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error

@@ -24,6 +24,7 @@ from runner.transport.answers import Answer
 from runner.transport.clock import Clock
 from runner.transport.connection import Connection, Content, Origin
 from runner.transport.failures import Failed
+from runner.transport.names import Names, Unanswered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ def carries(method: str, fields: Fields) -> bool:
 class Direct:
     """Connections that are kept for the next request. `close` closes all; `send` may be called from several threads."""
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], clock: Clock) -> None:
+    def __init__(self, context: Callable[[], ssl.SSLContext], names: Names, clock: Clock) -> None:
         self._context = context
+        self._names = names
         self._clock = clock
         self._idle: list[Connection] = []  # the oldest first
         self._open: dict[int, Connection] = {}
@@ -188,7 +190,7 @@ class Direct:
             if context is not None:
                 connection.secure(context, host, timeout)
         except TimeoutError as error:
-            raise Failed("connect-timeout") from error
+            raise Failed("name-timeout" if isinstance(error, Unanswered) else "connect-timeout") from error
         except (OSError, UnicodeError) as error:
             raise Failed("connect") from error
         return connection
@@ -196,10 +198,8 @@ class Direct:
     def _reached(self, origin: Origin, timeout: float) -> Connection:
         """A connection to the first address of the host that takes it: each may have its share of the time. Raises OSError."""
         _, host, port = origin
-        name = "localhost" if host.endswith(".localhost") else host  # whatever a name server says (RFC 6761, 6.3)
         until = time.monotonic() + timeout
-        # As bytes, since of a text it would make IDNA's form, which it is in; to load that codec takes milliseconds.
-        addresses = socket.getaddrinfo(name.encode("ascii"), port, type=socket.SOCK_STREAM)
+        addresses = self._names.addresses(host, port, self._clock.left(timeout) or timeout)
         for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
             try:  # also the socket: a name may have an IPv6 address where the system speaks none
                 connection = Connection(origin, socket.socket(family, kind, protocol), self._clock, self._open)

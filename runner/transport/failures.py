@@ -14,14 +14,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
-Kind: TypeAlias = Literal["connect-timeout", "timeout", "proxy", "connect", "packed", "scheme", "request", "broken"]
+Kind: TypeAlias = Literal[
+    "name-timeout", "connect-timeout", "timeout", "proxy", "connect", "packed", "scheme", "request", "broken"
+]
 
 
 class Failed(Exception):
     """No answer came, or not the whole of it. `__cause__` is what the system, TLS or the HTTP library said.
 
-    `connect-timeout` and `connect`: nothing was sent. `packed`: the body cannot be unpacked. `request`: it is none that HTTP
-    could carry. `broken`: everything else that happens to a connection.
+    `name-timeout`, `connect-timeout` and `connect`: nothing was sent. `packed`: the body cannot be unpacked. `request`: it is
+    none that HTTP could carry. `broken`: everything else that happens to a connection.
     """
 
     def __init__(self, kind: Kind) -> None:
@@ -36,6 +38,11 @@ def network_error(error: Failed, call: Call) -> NetworkError:
     def problem(message: str, hint: str, kind: str, *, sent: bool = True) -> NetworkError:
         return NetworkError(Problem(message, call.location, hint), kind=kind, sent=sent)
 
+    if error.kind == "name-timeout":
+        message = f"no name server answers for {host} within {call.timeout:g} s"
+        return problem(
+            message, "check the network, its name servers, and whether a proxy is needed", "timeout", sent=False
+        )
     if error.kind == "connect-timeout":
         message = f"{host} does not take the connection within {call.timeout:g} s"
         return problem(message, "check the address, the network and the proxy", "timeout", sent=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
-from collections.abc import Generator, Iterator, Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import cast
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from runner.errors import Problem
 from runner.exchange import Headers
 from runner.records import record
 from runner.transport.failures import connect_words, tls_words
+from runner.transport.names import Names, Unanswered
 from runner.transport.tls import context_for
 
 # A proxy's answer to CONNECT is a few lines; what is longer is no proxy's.
@@ -78,8 +81,14 @@ def _connected(
     """The stages dns and tcp; gives the connection, or None."""
     host, port = address
     whose = "the proxy " if is_proxy else ""
+    until = time.monotonic() + timeout
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        plain = host if host.isascii() else host.encode("idna").decode("ascii")
+        found = Names().addresses(plain, port, timeout)
+    except Unanswered:
+        message = f"no name server answers for {whose}{host} within {timeout:g} s"
+        yield Stage("dns", host, Problem(message, None, "check the network, and its name servers"))
+        return None
     except (OSError, UnicodeError):
         hint = "check `proxy` and its spelling" if is_proxy else "check its spelling, and the network"
         yield Stage("dns", host, Problem(f"the name of {whose}{host} is not found", None, hint))
@@ -88,7 +97,8 @@ def _connected(
     shown = ", ".join(addresses[:3]) + (f" and {len(addresses) - 3} more" if len(addresses) > 3 else "")
     yield Stage("dns", shown)
     try:
-        connection = stack.enter_context(socket.create_connection(address, timeout))
+        connection = stack.enter_context(_to_one_of(addresses, port, until))
+        connection.settimeout(timeout)
     except TimeoutError:
         message = f"{whose}{host}:{port} does not take the connection within {timeout:g} s"
         yield Stage(
@@ -101,6 +111,18 @@ def _connected(
         return None
     yield Stage("tcp", f"port {port}")
     return connection
+
+
+def _to_one_of(addresses: Sequence[str], port: int, until: float) -> socket.socket:
+    """A connection to the first that takes it: each may have its share of the time. Raises OSError."""
+    for number, address in enumerate(addresses, 1):
+        share = max(until - time.monotonic(), 0.001) / (len(addresses) - number + 1)
+        try:
+            return socket.create_connection((address, port), share)
+        except OSError:
+            if number == len(addresses):
+                raise
+    raise OSError(errno.EADDRNOTAVAIL, "the name has no address")
 
 
 def _through(connection: socket.socket, headers: Headers, target: str) -> Problem | None:

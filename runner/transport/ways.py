@@ -15,6 +15,7 @@ from runner.transport.answers import Answer
 from runner.transport.clock import Clock
 from runner.transport.connection import Content
 from runner.transport.direct import Direct, Fields, Reach
+from runner.transport.names import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class Ways:
 
     def __init__(self, tls: Tls, proxy: str | None, http2: bool | None, trust_env: bool, clock: Clock) -> None:
         self._tls, self._proxy, self._http2, self._trust_env, self._clock = tls, proxy, http2, trust_env, clock
-        self._straight = Direct(lambda: self._context, clock)
+        self._names = Names()
+        self._straight = Direct(lambda: self._context, self._names, clock)
         self._library: Clients | None = None
         self._lock = Lock()
         if tls.ca is not None or tls.client_cert is not None:
@@ -55,6 +57,7 @@ class Ways:
 
     def cut(self) -> None:
         """End every connection, under whoever uses it."""
+        self._names.cut()
         self._straight.cut()
         if self._library:
             self._library.cut()
@@ -107,5 +110,7 @@ class Ways:
             if self._library is None:
                 from runner.transport.clients import Clients  # late: it loads the library
 
-                self._library = Clients(self._tls, self._proxy, self._speaks_http2, self._trust_env, self._clock)
+                self._library = Clients(
+                    self._tls, self._proxy, self._speaks_http2, self._trust_env, self._names, self._clock
+                )
             return self._library
