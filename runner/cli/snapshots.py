@@ -5,6 +5,7 @@ What is new waits in a private file without a name until the run ends: then all 
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from argparse import Namespace
@@ -20,7 +21,7 @@ from runner.cli import screen
 from runner.cli.parts import Part
 from runner.cli.running import Ready
 from runner.collection import RequestSpec, SnapshotSpec
-from runner.errors import Location, Problem
+from runner.errors import Location, Problem, remedy
 from runner.exchange import Headers, Response, Unreadable
 from runner.files import snapshots as files
 from runner.judgement import CheckResult
@@ -32,6 +33,8 @@ from runner.results import RunResult
 
 # So many files are named in a line.
 _MOST = 8
+# That the disk is at fault, not what lies there.
+_OF_DISKS = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
 # The project's folder, and the way from there.
 _Key: TypeAlias = tuple[Path, tuple[str, ...]]
 
@@ -164,7 +167,8 @@ class Snapshots:
                 (written if before is None else updated).append(_shown(key))
             except OSError as error:
                 message = f"{_shown(key)} cannot be written: {_why(error)}"
-                problems.append(Problem(message, None, "it has to be a file in folders of the project, and no link"))
+                hint = "it has to be a file in folders of the project, and no link"
+                problems.append(Problem(message, None, remedy(error) if error.errno in _OF_DISKS else hint))
         if unsafe:
             names = f"{_count(unsafe)}, {_listed(unsafe)}"
             message = f"not written, since a secret is too short to be found and removed: {names}"
