@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
 from runner import errors
 from runner.cli import options
+from runner.cli.stopping import listening
 from runner.errors import InputError, Problem
 
 _EPILOG = """\
@@ -25,19 +27,24 @@ def main(arguments: list[str]) -> int:
     chosen = parser.read(arguments)
     if not 0 <= chosen.port < 65536:
         raise InputError(Problem("--port is not a number below 65536", None, "0 takes any free one"))
-    from runner import sandbox  # late: its server loads starlette and uvicorn
-
     ahead = options.read_clock(chosen.clock)
-    with sandbox.start(chosen.data, port=chosen.port, clock_offset=ahead, data_center=chosen.data_center) as running:
-        options.out(
-            f"Zoho sandbox at {running.url} (Ctrl-C stops it)\n"
-            f"  accounts-domain  {running.accounts_domain}\n"
-            f"  api-domain       {running.api_domain}\n"
-            f"  client-id        {running.client_id}\n"
-            f"  client secret and grant tokens: on its page"
-        )
+    serving = False
+    with listening() as stop:
         try:
-            while True:
-                time.sleep(3600)
+            from runner import sandbox  # late: its server loads starlette and uvicorn
+
+            made = sandbox.start(chosen.data, port=chosen.port, clock_offset=ahead, data_center=chosen.data_center)
+            with made as running:
+                serving = True
+                options.out(
+                    f"Zoho sandbox at {running.url} (Ctrl-C stops it)\n"
+                    f"  accounts-domain  {running.accounts_domain}\n"
+                    f"  api-domain       {running.api_domain}\n"
+                    f"  client-id        {running.client_id}\n"
+                    f"  client secret and grant tokens: on its page"
+                )
+                while True:
+                    time.sleep(3600)
         except KeyboardInterrupt:
-            return errors.PASSED
+            # Ctrl-C is how it is meant to end.
+            return errors.PASSED if serving and stop.signal == signal.SIGINT else stop.status(errors.INTERRUPTED)
