@@ -522,8 +522,9 @@ def test_certificates_that_a_variable_names_wrongly_are_told_of(
 # A run that is stopped
 
 
+@pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("phase", ["handshake", "head", "body"])
-def test_whoever_stops_a_run_is_not_held_by_a_server(phase: str) -> None:
+def test_whoever_stops_a_run_is_not_held_by_a_server(phase: str, http2: bool) -> None:
     """`close` ends what other threads are in the middle of, whatever they wait for; and nothing is sent any more."""
     there = threading.Event()
     requests: list[bytes] = []
@@ -539,7 +540,7 @@ def test_whoever_stops_a_run_is_not_held_by_a_server(phase: str) -> None:
         connection.recv(1)
 
     with talking(serve) as url:
-        transport = Transport(http2=False)
+        transport = Transport(http2=http2)
         failures: list[BaseException] = []
 
         def send() -> None:

@@ -82,9 +82,30 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left = self._clock.left(timeout, httpcore.ConnectTimeout)
-        secured = self._inner.start_tls(ssl_context, server_hostname, left)
+        own = self._inner.get_extra_info("socket") if isinstance(self._inner, SyncStream) else None
+        if own is None or isinstance(own, ssl.SSLSocket):  # TLS inside TLS, by way of a proxy
+            secured = self._inner.start_tls(ssl_context, server_hostname, left)
+            self._opened.pop(id(self), None)
+            return _TimedStream(secured, self._clock, self._opened)
+        try:
+            own.settimeout(left)
+            # Noted before the handshake, which then can be cut like all that comes after.
+            spoken = ssl_context.wrap_socket(own, server_hostname=server_hostname, do_handshake_on_connect=False)
+        except BaseException:
+            self.close()
+            raise
+        stream = _TimedStream(SyncStream(spoken), self._clock, self._opened)
         self._opened.pop(id(self), None)
-        return _TimedStream(secured, self._clock, self._opened)
+        try:
+            spoken.do_handshake()
+        except BaseException as error:
+            stream.close()
+            if isinstance(error, TimeoutError):
+                raise httpcore.ConnectTimeout(str(error)) from error
+            if isinstance(error, OSError):
+                raise httpcore.ConnectError(str(error)) from error
+            raise
+        return stream
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
