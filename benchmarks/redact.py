@@ -73,7 +73,10 @@ def _time(script: str, name: str, arguments: list[str], folder: Path, known: dic
 
 
 def _ratio(pairs: list[tuple[float, float]]) -> str:
-    low, middle, high = statistics.quantiles((masked / passed for masked, passed in pairs), n=4)
+    ratios = [masked / passed for masked, passed in pairs]
+    if len(ratios) == 1:
+        return f"{ratios[0]:.2f}"
+    low, middle, high = statistics.quantiles(ratios, n=4)
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
