@@ -49,6 +49,7 @@ LAYERS: dict[str, int] = {
     "plan": 3,
     "order": 3,
     "shards": 3,
+    "inspection": 3,
     "preflight": 3,
     "reach": 3,
     "render": 3,

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from runner import graph, policy, preflight
+from runner import graph, inspection, policy
 from runner.cli import options
 from runner.cli.vault import SANDBOX_SECRETS, Vault
 from runner.collection import Collection
@@ -178,7 +178,7 @@ def all_begun(
     with _assembled(collections[0], environment, given, elsewhere, mistakes, look_only=look_only) as first:
         assemblies = [first, *map(first.beside, collections[1:])]
         if mistakes:
-            found = [preflight.static(one.collection, environment, one.scope, elsewhere) for one in assemblies]
+            found = [inspection.mistakes(one.collection, environment, one.scope, elsewhere) for one in assemblies]
             raise InputError([*mistakes, *(problem for problems in found for problem in problems)])
         yield assemblies
 
@@ -378,7 +378,7 @@ def _read(paths: Sequence[Path], given: Given) -> tuple[list[Collection], Enviro
             whole = False
             told.extend(error.problems)
     if known is not None:
-        told.extend(problem for one in collections for problem in preflight.unknown_providers(one, known))
+        told.extend(problem for one in collections for problem in inspection.unknown_providers(one, known))
     problems = [*told, *problems]
     if not whole:
         raise InputError(problems)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner import preflight, tree
+from runner import inspection, preflight, tree
 from runner.cli import authentication, screen
 from runner.cli.assemble import Assembly
 from runner.cli.parts import Part
@@ -80,7 +80,7 @@ def prepare(assembly: Assembly, planned: Plan, color: str, *, looking: bool = Fa
 
     `looking`: nothing is to be sent, so that a secret which is not there is a warning: a plan is read before it is trusted.
     """
-    found = preflight.static(assembly.collection, assembly.environment, assembly.scope)
+    found = inspection.mistakes(assembly.collection, assembly.environment, assembly.scope)
     warnings = [problem for problem in found if problem.warning]
     warnings += [*assembly.collection.warnings, *(assembly.environment.warnings if assembly.environment else ())]
     mistakes = [problem for problem in found if not problem.warning]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from runner import errors, plan, preflight
+from runner import errors, inspection, plan
 from runner.cli import authentication, data, elsewhere, options, screen
 from runner.cli.assemble import Assembly, Given, begun
 from runner.errors import InputError, PolicyError, Problem, ZrunError
@@ -74,7 +74,7 @@ def _check(path: Path, given: Given, files: Iterable[Path], rows: str | None) ->
     try:
         if is_environment(path):
             found = reader.read_environment([str(path)], path.parent)
-            return [*found.warnings, *preflight.mixed_centres(found)], errors.PASSED
+            return [*found.warnings, *inspection.mixed_centres(found)], errors.PASSED
         known: set[str] = set() if given.environments else _declared(path, files)
         if rows is None:
             known.add("row")  # which a run is given by --data
@@ -87,7 +87,7 @@ def _check(path: Path, given: Given, files: Iterable[Path], rows: str | None) ->
 def _check_collection(assembly: Assembly, known: Iterable[str]) -> tuple[list[Problem], int]:
     environment = assembly.environment
     found = list(assembly.collection.warnings) + (list(environment.warnings) if environment else [])
-    found += preflight.static(assembly.collection, environment, assembly.scope, known)
+    found += inspection.mistakes(assembly.collection, environment, assembly.scope, known)
     code = errors.PASSED
     try:
         planned = plan.make(assembly.collection, environment, assembly.scope)

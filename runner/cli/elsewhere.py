@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from runner import graph, preflight
+from runner import graph, inspection
 from runner.cli.assemble import SANDBOX_ADDRESSES, Assembly
 from runner.cli.vault import SANDBOX_SECRETS
 from runner.errors import InputError, Problem
@@ -36,7 +36,7 @@ def forgotten(assembly: Assembly, mistakes: Sequence[Problem]) -> list[Problem]:
     """`mistakes` of a collection without an environment, told as one where an environment of the project would mend them."""
     known = declared(near(assembly.collection.path))
     every = frozenset(name for names in known.values() for name in names)
-    left = preflight.static(assembly.collection, None, assembly.scope, every)
+    left = inspection.mistakes(assembly.collection, None, assembly.scope, every)
     still = {str(problem) for problem in left}
     mended = [problem for problem in mistakes if str(problem) not in still]
     if not mended:
