@@ -6,11 +6,11 @@ A missing value holds under `exists: false` alone: a check that finds nothing mu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runner import queries, tree
+from runner import comparisons, queries, tree
+from runner.comparisons import with_article
 from runner.errors import Location
 from runner.exchange import Response, Unreadable
 from runner.predicates import UNITS, WILDCARD, Expectation, Predicate
@@ -142,7 +142,7 @@ def _verdict(predicate: Predicate, actual: Value | Missing, kind: str, desk: _De
     if kind in UNITS:
         operand = _in_units(operand, kind)
     # Equality knows that a number made a Secret is still that number; the others want the text itself.
-    passed, note = _JUDGES[name](actual, operand if name in ("eq", "ne", "in") else reveal(operand))
+    passed, note = comparisons.JUDGES[name](actual, operand if name in ("eq", "ne", "in") else reveal(operand))
     return _Verdict(passed, expected, note)
 
 
@@ -206,11 +206,7 @@ def _nested(predicate: Predicate, actual: Value | Missing, kind: str, desk: _Des
 
 
 def _no(what: str, actual: Value | Missing) -> str | None:
-    return None if isinstance(actual, Missing) else f"{_a(type_name(actual))} has no {what}"
-
-
-def _a(noun: str) -> str:
-    return noun if noun in ("null", "missing") else f"an {noun}" if noun[0] in "aio" else f"a {noun}"
+    return None if isinstance(actual, Missing) else f"{with_article(type_name(actual))} has no {what}"
 
 
 def _expected(name: str, operand: Value, actual: Value | Missing, kind: str, redactor: Redactor) -> str:
@@ -248,7 +244,7 @@ def show(value: Value | Missing, redactor: Redactor) -> str:
     try:
         text = _on_a_line(value)
     except RecursionError:
-        return f"{_a(type_name(value))}, nested too deeply to be shown"
+        return f"{with_article(type_name(value))}, nested too deeply to be shown"
     return text if len(text) <= _SHOWN else f"{redactor.excerpt(text, _SHOWN)}... ({len(text)} characters)"
 
 
@@ -283,11 +279,13 @@ def _unlike(pattern: Tree, actual: Value | Missing, path: str, desk: _Desk) -> s
     if wildcard:
         wanted = wildcard[1] or wildcard[2]
         return (
-            None if not wanted or _is_type(actual, wanted) else f"`{path}` is {_a(type_name(actual))}, not {_a(wanted)}"
+            None
+            if not wanted or comparisons.is_type(actual, wanted)
+            else f"`{path}` is {with_article(type_name(actual))}, not {with_article(wanted)}"
         )
     if isinstance(pattern, Entries):
         if not isinstance(actual, dict):
-            return f"`{path}` is {_a(type_name(actual))}, not an object"
+            return f"`{path}` is {with_article(type_name(actual))}, not an object"
         for entry in pattern.entries:
             key = tree.render_key(entry.key, desk.lookup)
             note = _unlike(entry.value, actual.get(key, MISSING), f"{path}.{key}", desk)
@@ -296,7 +294,7 @@ def _unlike(pattern: Tree, actual: Value | Missing, path: str, desk: _Desk) -> s
         return None
     if isinstance(pattern, Items):
         if not isinstance(actual, list):
-            return f"`{path}` is {_a(type_name(actual))}, not an array"
+            return f"`{path}` is {with_article(type_name(actual))}, not an array"
         if len(actual) != len(pattern.items):
             return f"`{path}` has {len(actual)} items, not {len(pattern.items)}"
         found = (_unlike(item.value, actual[i], f"{path}[{i}]", desk) for i, item in enumerate(pattern.items))
@@ -305,99 +303,3 @@ def _unlike(pattern: Tree, actual: Value | Missing, path: str, desk: _Desk) -> s
     return (
         None if equal(value, actual) else f"`{path}` is {show(actual, desk.redactor)}, not {show(value, desk.redactor)}"
     )
-
-
-def _is_type(actual: Value, wanted: str) -> bool:
-    found = type_name(actual)
-    if wanted == "integer" and isinstance(actual, float):
-        return actual.is_integer()  # JSON has one type of number: 5.0 is an integer (JSON Schema 2020-12, 6.1.1)
-    return found == wanted or (wanted == "number" and found == "integer")
-
-
-def _ordered(word: str, holds: Callable[[Value, Value], bool]) -> Callable[[Value, Value], tuple[bool, str | None]]:
-    def judge_order(actual: Value, operand: Value) -> tuple[bool, str | None]:
-        if not _comparable(actual, operand):
-            return False, f"{_a(type_name(actual))} and {_a(type_name(operand))} cannot be compared with `{word}`"
-        return holds(actual, operand), None
-
-    return judge_order
-
-
-def _comparable(left: Value, right: Value) -> bool:
-    if isinstance(left, bool) or isinstance(right, bool):
-        return False
-    return (isinstance(left, (int, float)) and isinstance(right, (int, float))) or (
-        isinstance(left, str) and isinstance(right, str)
-    )
-
-
-def _between(actual: Value, operand: Value) -> tuple[bool, str | None]:
-    if not isinstance(operand, list) or len(operand) != 2:
-        return False, "`between` wants a list of two"
-    if not _comparable(actual, operand[0]) or not _comparable(actual, operand[1]):
-        return False, f"{_a(type_name(actual))} cannot be compared with these ends"
-    return operand[0] <= actual <= operand[1], None  # type: ignore[operator]  # both comparable
-
-
-def _contains(actual: Value, operand: Value) -> tuple[bool, str | None]:
-    if isinstance(actual, str):
-        return (operand in actual, None) if isinstance(operand, str) else (False, "a text contains texts alone")
-    if isinstance(actual, list):
-        return any(equal(item, operand) for item in actual), None
-    if isinstance(actual, dict):
-        return isinstance(operand, str) and operand in actual, None
-    return False, f"{_a(type_name(actual))} contains nothing"
-
-
-def _edge(function: Callable[[str, str], bool]) -> Callable[[Value, Value], tuple[bool, str | None]]:
-    def judge_edge(actual: Value, operand: Value) -> tuple[bool, str | None]:
-        if isinstance(actual, str) and isinstance(operand, str):
-            return function(actual, operand), None
-        return False, f"{_a(type_name(actual))} is no text"
-
-    return judge_edge
-
-
-def _matches(actual: Value, operand: Value) -> tuple[bool, str | None]:
-    if not isinstance(actual, str) or not isinstance(operand, str):
-        return False, f"{_a(type_name(actual))} is no text"
-    try:
-        queries.check_pattern(operand)
-        return not isinstance(queries.search(operand, actual, whole=True), Missing), None
-    except (Unreadable, ValueError) as error:
-        return False, str(error)
-
-
-def _in(actual: Value, operand: Value) -> tuple[bool, str | None]:
-    if not isinstance(operand, list):
-        return False, "`in` wants a list"
-    return any(equal(item, actual) for item in operand), None
-
-
-def _of_type(actual: Value, operand: Value) -> tuple[bool, str | None]:
-    wanted = operand if isinstance(operand, list) else [operand]
-    return any(isinstance(word, str) and _is_type(actual, word) for word in wanted), f"it is {_a(type_name(actual))}"
-
-
-def _empty(actual: Value, operand: Value) -> tuple[bool, str | None]:
-    if not isinstance(actual, (str, list, dict)):
-        return False, f"{_a(type_name(actual))} is neither empty nor full"
-    return (not actual) is bool(operand), None
-
-
-_JUDGES: dict[str, Callable[[Value, Value], tuple[bool, str | None]]] = {
-    "eq": lambda actual, operand: (equal(actual, operand), None),
-    "ne": lambda actual, operand: (not equal(actual, operand), None),
-    "lt": _ordered("lt", lambda a, b: a < b),  # type: ignore[operator]  # both comparable
-    "le": _ordered("le", lambda a, b: a <= b),  # type: ignore[operator]
-    "gt": _ordered("gt", lambda a, b: a > b),  # type: ignore[operator]
-    "ge": _ordered("ge", lambda a, b: a >= b),  # type: ignore[operator]
-    "between": _between,
-    "contains": _contains,
-    "starts-with": _edge(str.startswith),
-    "ends-with": _edge(str.endswith),
-    "matches": _matches,
-    "in": _in,
-    "type": _of_type,
-    "empty": _empty,
-}

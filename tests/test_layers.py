@@ -38,6 +38,7 @@ LAYERS: dict[str, int] = {
     "certificates": 1,
     "queries": 1,
     "predicates": 2,
+    "comparisons": 2,
     "judgement": 2,
     "collection": 2,
     "rows": 2,

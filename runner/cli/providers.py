@@ -104,7 +104,7 @@ def tokens(assembly: Assembly) -> Callable[[AuthSpec, Scope], Tokens | None]:
             one = named(assembly, spec, scope)
             address = one.url("token") or one.url("issuer") or "an address that is not known yet"
         except InputError:
-            return None  # told as a mistake by preflight
+            return None  # told as a mistake by inspection
         used = {*readiness.names(assembly.environment.providers[one.name], one), one.tokens.refresh}
         secrets = tuple(sorted(used & assembly.environment.secrets.keys()))
         return one.name, address, secrets, one.tokens.access
