@@ -393,13 +393,19 @@ def closing_when_used(requests: list[bytes], *, after: bytes = b"") -> Callable[
     return serve
 
 
+WAYS = pytest.mark.parametrize("way", ["", "/a/.."], ids=["straight", "by the library"])
+
+
+@WAYS
 @pytest.mark.parametrize(("method", "again"), [("GET", True), ("HEAD", True), ("POST", False), ("DELETE", False)])
-def test_what_changes_nothing_is_asked_for_again_when_a_kept_connection_ends(method: str, again: bool) -> None:
+def test_what_changes_nothing_is_asked_for_again_when_a_kept_connection_ends(
+    method: str, again: bool, way: str
+) -> None:
     """What may change something is sent once (RFC 9110, 9.2.2)."""
     requests: list[bytes] = []
     with talking(closing_when_used(requests)) as url, Transport() as transport:
-        transport.send(Call("GET", f"{url}/1", timeout=10))
-        second = Call(method, f"{url}/2", content=b"x" if method == "POST" else None, timeout=10)
+        transport.send(Call("GET", f"{url}{way}/1", timeout=10))
+        second = Call(method, f"{url}{way}/2", content=b"x" if method == "POST" else None, timeout=10)
         if again:
             assert transport.send(second).status == 200
         else:
@@ -409,16 +415,18 @@ def test_what_changes_nothing_is_asked_for_again_when_a_kept_connection_ends(met
     assert [request.split()[1] for request in requests] == [b"/1", b"/2", *([b"/2"] if again else [])]
 
 
-def test_what_has_been_answered_in_part_is_not_asked_for_again() -> None:
+@WAYS
+def test_what_has_been_answered_in_part_is_not_asked_for_again(way: str) -> None:
     requests: list[bytes] = []
     with talking(closing_when_used(requests, after=b"HTTP/1.1 200")) as url, Transport() as transport:
-        transport.send(Call("GET", f"{url}/1", timeout=10))
+        transport.send(Call("GET", f"{url}{way}/1", timeout=10))
         with pytest.raises(NetworkError):
-            transport.send(Call("GET", f"{url}/2", timeout=10))
+            transport.send(Call("GET", f"{url}{way}/2", timeout=10))
     assert len(requests) == 2
 
 
-def test_a_new_connection_that_ends_is_not_tried_again() -> None:
+@WAYS
+def test_a_new_connection_that_ends_is_not_tried_again(way: str) -> None:
     requests: list[bytes] = []
 
     def serve(connection: socket.socket, _: int) -> None:
@@ -426,7 +434,7 @@ def test_a_new_connection_that_ends_is_not_tried_again() -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
     with talking(serve) as url:
-        failure(Call("GET", f"{url}/", timeout=10))
+        failure(Call("GET", f"{url}{way}/", timeout=10))
     assert len(requests) == 1
 
 

@@ -20,7 +20,7 @@ from runner.transport.answers import Answer
 from runner.transport.clock import Clock
 from runner.transport.connection import Content
 from runner.transport.deadline import NameTimeout, Opened, TimedBackend
-from runner.transport.direct import Fields
+from runner.transport.direct import SAFE, Fields
 from runner.transport.failures import Failed, Kind
 from runner.transport.library import httpcore, httpx
 from runner.transport.names import Names
@@ -72,8 +72,7 @@ class Clients:
         except (httpx.InvalidURL, UnicodeError):
             raise InputError(Problem("the address cannot be sent", call.location, "check its host and port")) from None
         _check_reading(request.url, call)
-        with _failures():
-            answer = self._of(call).begin(request)
+        answer = self._begun(call, request, content)
         return Answer(
             answer.status_code,
             answer.reason_phrase,
@@ -83,6 +82,20 @@ class Clients:
             answer.close,
             _certificate(answer),
         )
+
+    def _begun(self, call: Call, request: httpx.Request, content: Content) -> httpx.Response:
+        """The answer as far as the header fields; asked for again where `direct.Direct.send` would. Raises Failed."""
+        client = self._of(call)
+        self._clock.kept, self._clock.heard = True, False
+        try:
+            with _failures():
+                return client.begin(request)
+        except Failed as failure:
+            lost = failure.kind == "broken" and self._clock.kept and not self._clock.heard and call.method in SAFE
+            if not lost or call.connection or not isinstance(content, (bytes, type(None))):
+                raise
+        with _failures():
+            return client.begin(request)
 
     def _of(self, call: Call) -> Client:
         """The client for `call`.

@@ -36,8 +36,11 @@ class _TimedStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = self._clock.left(timeout, httpcore.ReadTimeout)
         if self._clock.journal is None:
-            return self._inner.read(max_bytes, left)
-        return self._journalled(self._clock.journal, max_bytes, left)
+            came = self._inner.read(max_bytes, left)
+        else:
+            came = self._journalled(self._clock.journal, max_bytes, left)
+        self._clock.heard = self._clock.heard or bool(came)
+        return came
 
     def _journalled(self, journal: Journal, max_bytes: int, timeout: float | None) -> bytes:
         """Read into the journal: by the time that this process knows of the bytes, they are there."""
@@ -136,6 +139,7 @@ class TimedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """To the first address of `host` that takes it: each may have its share of the time."""
+        self._clock.kept = False
         until = time.monotonic() + (_LONG if timeout is None else timeout)
         found = self._found(host, port, self._left(until))
         for number, address in enumerate(found, 1):

@@ -47,7 +47,7 @@ _APART = frozenset(
     (b"connection", b"upgrade", b"transfer-encoding", b"te", b"expect", b"keep-alive", b"proxy-connection")
 )
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))  # a length of 0 says that they have no body (RFC 9110, 8.6)
-_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))  # RFC 9110, 9.2.1
+SAFE = frozenset(("GET", "HEAD", "OPTIONS"))  # RFC 9110, 9.2.1
 
 
 @record
@@ -116,7 +116,7 @@ class Direct:
             except Failed as failure:
                 # A server may close what it has kept just when it is used. What changes nothing can be asked for again, on a
                 # new connection (RFC 9110, 9.2.2; RFC 9112, 9.3.1); whether anything else has arrived, nobody knows.
-                lost = failure.kind == "broken" and not waiting.heard and method in _SAFE
+                lost = failure.kind == "broken" and not waiting.heard and method in SAFE
                 if not lost or not isinstance(content, (bytes, type(None))):
                     raise
         return self._sent(self._connected(to.origin, timeout), method, to, fields, content, timeout)
