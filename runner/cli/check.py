@@ -7,7 +7,8 @@ from pathlib import Path
 
 from runner import errors, inspection, plan
 from runner.cli import authentication, data, elsewhere, options, screen
-from runner.cli.assemble import Assembly, Given, begun
+from runner.cli.assemble import Assembly, begun
+from runner.cli.given import Given
 from runner.errors import InputError, PolicyError, Problem, ZrunError
 from runner.files import reader
 

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from runner import errors, plan, reach
 from runner.cli import data, options, providers, screen
-from runner.cli.assemble import NOT_STARTED, Assembly, begun, given
+from runner.cli.assemble import NOT_STARTED, Assembly, begun
 from runner.cli.beforehand import prepare
+from runner.cli.given import given
 from runner.graph import reads_deeply
 from runner.plan import Plan, Step
 from runner.reach import Reach

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from runner import errors
 from runner.cli import beforehand, data, options, screen
-from runner.cli.assemble import Given, all_begun, given
+from runner.cli.assemble import all_begun
 from runner.cli.demands import Demands
 from runner.cli.execution import Execution
+from runner.cli.given import Given, given
 from runner.cli.parts import listed
 from runner.cli.parts import of as parts_of
 from runner.cli.stopping import Stop, listening

@@ -9,7 +9,8 @@ from random import Random
 
 from runner import dynamic, errors, graph
 from runner.cli import data, options, screen
-from runner.cli.assemble import NOT_STARTED, Assembly, begun, given
+from runner.cli.assemble import NOT_STARTED, Assembly, begun
+from runner.cli.given import given
 from runner.cli.plan import origin
 from runner.errors import InputError
 from runner.plan import how_it_stands

@@ -234,10 +234,11 @@ _NURSERY = """
 import os, sys
 from runner.auth.oauth2.provider import Provider
 from runner.cli import assemble, providers, sending
+from runner.cli.given import Given
 import runner.transport, runner.auth.oauth2.fresh, runner.files.flights, runner.auth.oauth2.recovery
 
 def refresh():
-    with assemble.opened(assemble.Given(environments=["us"])) as assembly:
+    with assemble.opened(Given(environments=["us"])) as assembly:
         spec = assembly.environment.providers["strict"]
         with sending.network(assembly) as send:
             keeper = providers.keeper(assembly, Provider(spec, assembly.scope), send, lambda _: None)

@@ -23,7 +23,8 @@ from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
 from runner.auth.oauth2.watch import Effects, Event, Wake
 from runner.cli import providers, sending
-from runner.cli.assemble import Given, opened
+from runner.cli.assemble import opened
+from runner.cli.given import Given
 from runner.errors import CredentialsError, NetworkError
 from runner.exchange import Call, Response
 from runner.files.state import State

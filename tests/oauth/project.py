@@ -12,7 +12,8 @@ from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.outside import Outside
 from runner.auth.oauth2.provider import Provider
 from runner.cli import assemble, providers, sending
-from runner.cli.assemble import Assembly, Given
+from runner.cli.assemble import Assembly
+from runner.cli.given import Given
 from runner.collection import AuthSpec, Variable
 from runner.errors import Location, Source
 from runner.results import StepResult

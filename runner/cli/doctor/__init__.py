@@ -20,9 +20,10 @@ from contextlib import ExitStack
 from runner import errors
 from runner.auth.oauth2.provider import REFRESH_BEFORE, Provider
 from runner.cli import needs, options, providers, screen, sending
-from runner.cli.assemble import Assembly, given, opened
+from runner.cli.assemble import Assembly, opened
 from runner.cli.doctor import budget, credential, data_centre, files, network, scopes
 from runner.cli.doctor.check import Area, Check
+from runner.cli.given import given
 from runner.cli.needs import Needs
 from runner.errors import InputError, Problem, ZrunError
 from runner.files import reader

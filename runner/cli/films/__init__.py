@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Protocol
 
-from runner.cli.assemble import Assembly, Given
+from runner.cli.assemble import Assembly
+from runner.cli.given import Given
 from runner.cli.parts import Part
 from runner.cli.sending import Send
 from runner.errors import InputError, Problem

@@ -16,8 +16,9 @@ from pathlib import Path
 from runner import errors
 from runner.auth.oauth2.provider import Provider
 from runner.cli import needs, options, providers, screen, sending
-from runner.cli.assemble import Assembly, given, opened
+from runner.cli.assemble import Assembly, opened
 from runner.cli.doctor.credential import Patient
+from runner.cli.given import given
 from runner.cli.login import afterwards, before, browser, conversation, device, self_client
 from runner.cli.login.conversation import say
 from runner.errors import InputError, Problem

@@ -11,7 +11,8 @@ from runner.auth.oauth2 import readiness
 from runner.auth.oauth2.fresh import Keeper
 from runner.auth.oauth2.provider import Provider
 from runner.cli import options, providers, screen, sending
-from runner.cli.assemble import Assembly, given, opened
+from runner.cli.assemble import Assembly, opened
+from runner.cli.given import given
 from runner.errors import InputError, PolicyError, Problem
 from runner.exchange import Call, Response
 from runner.quantities import seconds
