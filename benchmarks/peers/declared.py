@@ -74,10 +74,16 @@ def _newman_text(text: str) -> str:
     return f"pm.variables.replaceIn({json.dumps(_braces(text))})" if "{" in text else json.dumps(text)
 
 
+# A thousand rows, each in an interpreter of its own, took more than 20 GB.
+_MOST_AT_ONCE = 200
+
+
 def _bru(scenario: Scenario, url: str, folder: Path) -> Command:
     rows = scenario.data or scenario.jobs > 1
     if scenario.jobs > 1 and len(scenario.chain) > 1:
         raise Cannot("its parallel rows share captured values: one row's order goes out with another's token")
+    if scenario.jobs > 1 and len(scenario.rows) > _MOST_AT_ONCE:
+        raise Cannot(f"begins all {len(scenario.rows)} rows at once, and ends for want of memory")
     (folder / "bruno.json").write_text('{"version": "1", "name": "work", "type": "collection"}', "utf-8")
     number = 0
     for chain in [scenario.chain] if rows else scenario.chains():

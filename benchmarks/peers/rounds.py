@@ -23,6 +23,8 @@ from benchmarks.peers.server import Seen
 from benchmarks.peers.work import Scenario, canonical, difference, expected
 
 _LONGEST = 120.0
+# With it Python would compile what it loads at every start, as no user's does.
+_UNCACHED = "PYTHONDONTWRITEBYTECODE"
 # What the tools would tell others, or look up: there is nobody here to hear it.
 _QUIET = {"STEPCI_DISABLE_ANALYTICS": "1", "K6_NO_USAGE_REPORT": "true", "NO_UPDATE_NOTIFIER": "1", "PYTHONUTF8": "1"}
 
@@ -109,7 +111,7 @@ def take(command: Command, folder: Path) -> tuple[Run, int, str]:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **_QUIET},
+            env={name: value for name, value in {**os.environ, **_QUIET}.items() if name != _UNCACHED},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
