@@ -43,6 +43,7 @@ class Connection:
         self.certificate: PeerCertificate | None = None
         self.patience = 0.0  # seconds: the longest pause
         self.until = 0.0
+        self.told: tuple[object, h11.Request, bool] | None = None  # of the last request: see direct._head
         self.heard = False  # whether something has come since the last request
         self._refused = False
         self._set: float | None = None  # the time that the socket has been given

@@ -126,9 +126,8 @@ class Direct:
     ) -> Answer:
         connection.patience = timeout
         try:
-            names = {name.lower() for name, _ in fields}
-            head = h11.Request(method=method, target=to.target, headers=_complete(method, to, fields, names, content))
-            connection.put(head, content, measured=b"content-length" not in names)
+            head, measured = _head(connection, method, to, fields, content)
+            connection.put(head, content, measured=measured)
             answer = connection.answered()
         except (h11.LocalProtocolError, UnicodeError) as error:
             connection.close()
@@ -221,6 +220,22 @@ class Direct:
                 connection.close()
                 raise
         raise OSError(errno.EADDRNOTAVAIL, "the name has no address")
+
+
+def _head(connection: Connection, method: str, to: Reach, fields: Fields, content: Content) -> tuple[h11.Request, bool]:
+    """The head of a request; and whether the length in it is taken from `content` here: see Connection.put.
+
+    Most that follow each other on a connection tell the same but for the target: h11 takes what it has judged as it is.
+    """
+    told = (method, to.host, fields, len(content) if isinstance(content, bytes) else None)
+    if connection.told is None or connection.told[0] != told:
+        names = {name.lower() for name, _ in fields}
+        complete = _complete(method, to, fields, names, content)
+        judged = h11.Request(method=method, target=to.target, headers=complete)
+        connection.told = (told, judged, b"content-length" not in names)
+        return judged, connection.told[2]
+    _, before, measured = connection.told
+    return h11.Request(method=method, target=to.target, headers=before.headers), measured
 
 
 def _complete(method: str, to: Reach, fields: Fields, names: set[bytes], content: Content) -> list[tuple[bytes, bytes]]:
