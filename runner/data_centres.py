@@ -41,8 +41,11 @@ def mismatch(accounts: str, api: str) -> tuple[DataCentre, DataCentre] | None:
 
 
 def host_of(url: str) -> str:
-    """The host of an address, in lower case; empty where it has none."""
-    return (urlsplit(url).hostname or "").lower()
+    """The host of an address, in lower case; empty where it has none, or is no address."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:  # a bracket without its other half
+        return ""
 
 
 def of_accounts(host: str) -> DataCentre | None:

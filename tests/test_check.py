@@ -81,6 +81,17 @@ variables:
 CRM = 'requests:\n  a: {get: "<<api-domain>>/crm/v8/org"}\n'
 
 
+def test_what_is_no_address_is_of_no_data_centre(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        c=CRM,
+        broken__env="variables: {accounts-domain: 'https://[zoho.x', api-domain: 'https://www.zohoapis.eu'}\n",
+    )
+    done = zrun(folder, "check", "c.yaml", "-e", "broken")
+    assert "a bug in zrun" not in done.err
+    assert "is of" not in done.err
+
+
 def test_addresses_of_two_data_centres_are_told_of_before_a_run(tmp_path: Path) -> None:
     folder = write(tmp_path, c=CRM, mixed__env=CENTRES % ("eu", "com"))
     for command in (
