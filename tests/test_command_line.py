@@ -105,3 +105,25 @@ def test_a_collection_that_is_called_nearly_as_a_command_is_a_collection(project
     assert done.status == 2
     assert "stat.yaml:1" in done.err
     assert "zrun token status" not in done.err
+
+
+@pytest.mark.parametrize(
+    "written", ["crm -Hmade-up-secret", "exec -e sandbox --client-secret made-up-secret", "crm --token made-up-secret"]
+)
+def test_the_value_of_an_option_that_is_not_known_is_not_shown(project: Path, written: str) -> None:
+    done = zrun(project, *written.split())
+    assert done.status == 2
+    assert "is not an option of" in done.err
+    assert "made-up" not in done.err
+
+
+@pytest.mark.parametrize("before", [(), ("run",), ("run", "crm"), ("run", "crm", "-e"), ("doctor", "-e")])
+def test_a_name_that_is_too_long_for_a_file_is_none(project: Path, before: tuple[str, ...]) -> None:
+    done = zrun(project, *before, "a" * 5000)
+    assert done.status == 2
+    assert "there is no " in done.err + done.out
+
+
+def test_a_folder_that_is_called_as_a_collection_is_passed_over(project: Path) -> None:
+    (project / "folder.yaml").mkdir()
+    assert "a bug in zrun" not in zrun(project, "check", ".").err

@@ -261,12 +261,12 @@ def collection_path(written: str) -> Path:
         Path("collections") / written,
         Path("collections") / f"{written}.yaml",
     ):
-        if path.is_file():
+        if os.path.isfile(path):  # False of a name that is too long, where Path raises  # noqa: PTH113
             return path
     near = [
         str(path) for folder in {given.parent, Path("collections")} if folder.is_dir() for path in folder.glob("*.y*ml")
     ]
-    if given.is_dir():
+    if os.path.isdir(given):  # of a name that is too long, too  # noqa: PTH112
         raise InputError(Problem(f"{written} is a folder", None, "name one file in it" if near else "name a file"))
     from runner.cli import unknown  # late: of mistakes alone
 
@@ -282,7 +282,7 @@ def collection_paths(written: Sequence[str]) -> list[Path]:
     problems: list[Problem] = []
     for word in written:
         try:
-            found += _in_folder(Path(word)) if Path(word).is_dir() else [collection_path(word)]
+            found += _in_folder(Path(word)) if os.path.isdir(word) else [collection_path(word)]  # noqa: PTH112
         except InputError as error:
             problems += error.problems
     if problems:
@@ -298,6 +298,7 @@ def _in_folder(folder: Path) -> list[Path]:
         for path in files
         if not any(part.startswith(".") or part == "environments" for part in path.relative_to(folder).parts)
         and path.parent.resolve().name != "environments"
+        and path.is_file()
         and _COLLECTION.search(path.read_text("utf-8-sig", "replace"))
     ]
     if not usual:

@@ -37,12 +37,13 @@ def arguments(
     """
     known = [option for action in parser._actions for option in action.option_strings]
     help_of = f"see `{parser.prog} --help`"
-    options = list(dict.fromkeys(word.partition("=")[0] for word in unknown if word.startswith("-")))
-    for word in unknown:
-        alone = stray(word, found) if stray and not word.startswith("-") else None
-        if alone is not None:
-            yield alone
-            return
+    options = list(dict.fromkeys(_named(word, known) for word in unknown if word.startswith("-")))
+    # Behind an option that is not known a word may be its value, and a secret.
+    first = unknown[0]
+    alone = stray(first, found) if stray and not first.startswith("-") else None
+    if alone is not None:
+        yield alone
+        return
     for option in options:
         meant = _ELSEWHERE.get(option)
         hint = f"did you mean `{meant}`?" if _has(known, meant) else did_you_mean(option, known, help_of)
@@ -52,6 +53,12 @@ def arguments(
     for word in unknown:
         hint = _as_environment(word) if "-e" in known else None
         yield Problem(f"`{parser.prog}` takes no argument `{word}`", None, hint or help_of)
+
+
+def _named(word: str, known: Iterable[str]) -> str:
+    """The option in `word`, without its value, which may be a secret: behind `=`, or right behind a letter."""
+    option = word.partition("=")[0]
+    return option if option.startswith("--") or nearest(option, known) else option[:2]
 
 
 def _has(known: Iterable[str], option: str | None) -> bool:

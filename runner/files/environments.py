@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import isfile  # False of a name that is too long, where Path raises
 from pathlib import Path
 from typing import Literal
 
@@ -122,13 +123,13 @@ def find(name: str, beside: Path) -> Path:
     another file here: it would decide where the user's secrets may go.
     """
     whole = name.endswith(SUFFIXES)
-    if "/" in name or (whole and Path(name).is_file()):
-        if Path(name).is_file():
+    if "/" in name or (whole and isfile(name)):  # noqa: PTH113
+        if isfile(name):  # noqa: PTH113
             return Path(name)
         raise InputError(Problem(f"there is no environment file {name}", None, "check the path"))
     folders = [folder / FOLDER for folder in (beside.absolute(), *beside.absolute().parents, Path.cwd())]
     suffixes = ("",) if whole else SUFFIXES
-    found = [path for folder in folders for suffix in suffixes if (path := folder / f"{name}{suffix}").is_file()]
+    found = [path for folder in folders for suffix in suffixes if isfile(path := folder / f"{name}{suffix}")]  # noqa: PTH113
     here = next((path for path in found if path.parent == folders[-1]), None)
     if here is not None and not here.samefile(found[0]):
         message = f"the environment `{name}` could be {_short(found[0])} or {_short(here)}"
