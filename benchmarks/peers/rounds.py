@@ -132,8 +132,10 @@ def take(command: Command, folder: Path) -> tuple[Run, int, str]:
 def check(scenario: Scenario, command: Command, folder: Path, server: Server) -> str:
     """Whether a peer does the work, and looks at what it gets: the reason why it is out; empty when it does."""
     server.begin(scenario.latency)
-    _, status, told = take(command, folder)
+    run, status, told = take(command, folder)
     wrong = difference(server.seen(), expected(scenario))
+    if run.wall >= _LONGEST:
+        return f"took more than {_LONGEST:.0f} s"
     if status or wrong:
         return f"exit status {status}; {wrong or 'all requests came'}; it said: {told[-600:]}"
     server.begin(wrong=True)

@@ -115,7 +115,7 @@ def difference(seen: Seen, wanted: Seen) -> str:
     return "; ".join(told)
 
 
-# Requests of the parallel scenario: what starts all of them at once takes all memory for a thousand.
+# Requests of the parallel scenario: for a thousand, some tools take more than the two minutes that a run may take.
 _TOGETHER = 200
 
 
