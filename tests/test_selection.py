@@ -103,6 +103,19 @@ def test_several_collections_and_folders(tmp_path: Path, server: Server) -> None
     assert "there is no collection nowhere.yaml" in done.err
 
 
+def test_each_line_names_its_collection_where_there_are_several(tmp_path: Path, server: Server) -> None:
+    text = f"requests:\n  a: {{get: {server.url}/echo}}\n  lost: {{get: {server.url}/status/500}}\n"
+    folder = write(tmp_path, one=text, two=text)
+
+    def names(*arguments: str) -> list[str]:
+        lines = zrun(folder, *arguments).out.splitlines()
+        return [line.split("  ")[-1] for line in lines if line[:1] in "✓✗" and line]
+
+    assert names("one.yaml", "two.yaml") == ["one.yaml: a", "one.yaml: lost", "two.yaml: a", "two.yaml: lost"]
+    assert names("one.yaml", "two.yaml", "-q", "-j", "2") == ["one.yaml: lost", "two.yaml: lost"]
+    assert names("one.yaml") == ["a", "lost"], "of one alone there is no doubt"
+
+
 def test_mistakes_of_all_collections_come_out_together(tmp_path: Path, server: Server) -> None:
     folder = write(
         tmp_path, **{name: f'requests:\n  a: {{get: "{server.url}/<<{name}>>"}}\n' for name in ("one", "two")}

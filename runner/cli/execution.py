@@ -93,7 +93,8 @@ class Execution:
         """Who is told of the steps: lines for a person, and around them the reports."""
         out = self._guard.watch(outlet(sys.stdout, self._stop.lost, self._stop.at_once), "standard output")
         lines = self._reports.lines(self._guard, out) if self._reports else out
-        inner = stack.enter_context(surroundings.reporter(self._chosen, self._assembly, lines))
+        telling = surroundings.reporter(self._chosen, self._assembly, lines, several=len(self._parts) > 1)
+        inner = stack.enter_context(telling)
         if self._reports is None:
             return inner
         around = self._reports.around(inner, out, self._guard, self._ran, self._environment, self._started)

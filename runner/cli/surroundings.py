@@ -41,8 +41,11 @@ class Telling:
 
 
 @contextmanager
-def reporter(chosen: Namespace, assembly: Assembly, out: TextIO) -> Iterator[Reporter]:
-    """Who tells of the run: lines on standard output, and on a terminal what runs just now; or one JSON document."""
+def reporter(chosen: Namespace, assembly: Assembly, out: TextIO, *, several: bool = False) -> Iterator[Reporter]:
+    """Who tells of the run: lines on standard output, and on a terminal what runs just now; or one JSON document.
+
+    `several`: it is a run of more than one collection.
+    """
     redact = assembly.redactor.text
     if chosen.format == "json":
         from runner.reporters.json_report import Json  # late: most runs are read by a person
@@ -51,7 +54,7 @@ def reporter(chosen: Namespace, assembly: Assembly, out: TextIO) -> Iterator[Rep
         return
     color = screen.wants_color(chosen.color, out)
     verbosity = -1 if chosen.quiet else min(chosen.verbose, 2)
-    text = Text(out, redact, color=color, verbosity=verbosity)
+    text = Text(out, redact, color=color, verbosity=verbosity, several=several)
     if not (out.isatty() and sys.stderr.isatty()) or screen.in_ci() or os.environ.get("TERM") == "dumb":
         yield text
         return

@@ -40,11 +40,14 @@ class Text:
     """The reporter that writes lines to `stream`.
 
     `verbosity`: QUIET failures and the summary, NORMAL a line for each request, VERBOSE also addresses, redirects and the names
-    of captures, WIRE also requests and responses in full.
+    of captures, WIRE also requests and responses in full. `several`: collections are run, so each line names its own.
     """
 
-    def __init__(self, stream: TextIO, redact: Redact, *, color: bool = False, verbosity: int = NORMAL) -> None:
+    def __init__(
+        self, stream: TextIO, redact: Redact, *, color: bool = False, verbosity: int = NORMAL, several: bool = False
+    ) -> None:
         self._stream = stream
+        self._several = several
         self._redact = redact
         self._color = color
         self._verbosity = verbosity
@@ -105,7 +108,8 @@ class Text:
         """Mark, status code and time in columns of fixed width, then the name: `✓ 200   118 ms  leads/create`."""
         style = _STYLE[step.status]
         mark = paint(getattr(self._marks, step.status), style, self._color)
-        name = self._say(step.title) + (f" {self._say(f'({step.id})', 'dim')}" if step.title != step.id else "")
+        name = self._say(f"{step.collection}: ", "dim") if self._several and step.collection else ""
+        name += self._say(step.title) + (f" {self._say(f'({step.id})', 'dim')}" if step.title != step.id else "")
         if step.of is not None:
             name += self._say(f" ({step.of})", "dim")
         if step.item is not None:
