@@ -123,7 +123,8 @@ def _name_problem(
                 known,
                 "give rows of data: --data FILE, or `data:` in the collection"
                 if name.name == "row"
-                else "declare it under `variables`, capture it in an earlier request, or give it with --var",
+                else "declare it under `variables` (a secret under `secrets` of an environment), capture it in an earlier "
+                "request, or give it with --var",
             )
         )
         return Problem(f"`{name.name}` is not known", name.location, hint)

@@ -71,6 +71,7 @@ def test_where_no_environment_would_help_none_is_spoken_of(tmp_path: Path) -> No
     assert done.status == 2
     assert "environment is given" not in done.err
     assert "`api` is not known" in done.err
+    assert "(a secret under `secrets` of an environment)" in done.err, "--var is no place for one"
 
 
 CENTRES = """\
