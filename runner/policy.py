@@ -175,7 +175,7 @@ class Policy:
         scheme, host, port = split(url)
         if scheme != "https" and not is_loopback(host):
             message = f"{shown} would go to {host} over plain http, where anybody can read it"
-            raise PolicyError(Problem(message, call.location, "use https"))
+            raise PolicyError(Problem(message, call.location, self._use_https(host, port)))
         where = _shown(scheme, host, port)
         if self.homeless and {process_name(name, "") for name in names} & self.homeless:
             message = f"{shown} is of the process environment, and would go to {where}, which no environment names"
@@ -206,6 +206,13 @@ class Policy:
             where = _shown(scheme, named, at)
             message = f"{shown} would go, by the header `Host`, to {where}, {self._unnamed()}"
             raise PolicyError(Problem(message, call.location, hint))
+
+    def _use_https(self, host: str, port: int) -> str:
+        """What to do about plain http; where https alone would be refused next, for want of the host's name, that too."""
+        at = PORTS["https"] if port == PORTS["http"] else port
+        if self._below("https", host, at):
+            return "use https"
+        return f"use https; {self._hint(_shown('https', host, at))}"
 
     def _unnamed(self) -> str:
         by = "no URL of the collection writes out" if self.mend is None else f"{self.mend} does not name"
