@@ -165,3 +165,11 @@ def test_what_is_no_device_code_is_told(tmp_path: Path, server: Server) -> None:
     server.hook = lambda method, path: (200, {"error": "invalid_client"})
     with opened(tmp_path, "zoho") as it, pytest.raises(CredentialsError, match="invalid_client"):
         device_code.begin(it.provider, it.outside)
+
+
+def test_an_address_that_is_none_is_told_whatever_the_answer_calls_it(tmp_path: Path, server: Server) -> None:
+    zoho(tmp_path, server)
+    server.hook = lambda method, path: (404, {"error": "not found"})
+    with opened(tmp_path, "zoho") as it, pytest.raises(CredentialsError, match="answers 404") as told:
+        device_code.begin(it.provider, it.outside)
+    assert "check its address" in (told.value.problems[0].hint or "")

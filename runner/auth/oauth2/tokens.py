@@ -16,6 +16,8 @@ from runner.values import Secret, Value
 # Errors of a moment, and after how many seconds another try may be granted: Zoho's for ten tokens in ten minutes (its page
 # "Token validity"), and RFC 6749's own words (4.1.2.1), which token endpoints use too.
 _PASSING = {"Access Denied": 600.0, "temporarily_unavailable": 0.0, "server_error": 0.0, "slow_down": 5.0}
+# Whatever an answer of these says, the address is wrong: 404 Not Found, 405 Method Not Allowed (RFC 9110, 15.5).
+_NO_SUCH_ENDPOINT = (404, 405)
 # Zoho's answers once gave `expires_in` in milliseconds; no access token of theirs lives for more than a day.
 _LONGEST_SECONDS = 86_400.0
 # Seconds: who asks to be left alone for longer is asked again tomorrow.
@@ -143,7 +145,7 @@ def _why(provider: Provider, call: Call, response: Response, body: Mapping[str, 
     if known is not None:
         return known
     where = f"`{provider.name}`"
-    if "error" in body:
+    if "error" in body and response.status not in _NO_SUCH_ENDPOINT:
         message = f"{where} refuses, with an error code that is not known"
         return Problem(message, provider.location, "-vv of a run shows its answer")
     if response.status >= 300:
