@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
     """Run the command. Returns the exit status."""
     parser = options.Parser("sandbox", "Serve an imitation of Zoho's OAuth and CRM on this machine.", _EPILOG)
     parser.add_argument("--port", type=int, default=8765, help="0: any free one (default: 8765)")
-    parser.add_argument("--data", type=Path, default=Path(".zrun/sandbox/zoho.sqlite"), help="where its data lasts")
+    data = "the file in which its data lasts (default: %(default)s)"
+    parser.add_argument("--data", type=Path, default=Path(".zrun/sandbox/zoho.sqlite"), metavar="FILE", help=data)
     parser.add_argument("--clock", metavar="+TIME", help="move its clock ahead (`+56m`)")
     parser.add_argument("--data-center", default="us", help="the data centre that it plays (default: us)")
     chosen = parser.read(arguments)
