@@ -210,8 +210,8 @@ class Policy:
     def _use_https(self, host: str, port: int) -> str:
         """What to do about plain http; where https alone would be refused next, for want of the host's name, that too."""
         at = PORTS["https"] if port == PORTS["http"] else port
-        if self._below("https", host, at):
-            return "use https"
+        if self._below("https", host, at) or self._below("http", host, port):
+            return "use https"  # where it is an address of the environment that says http, this names the host too
         return f"use https; {self._hint(_shown('https', host, at))}"
 
     def _unnamed(self) -> str:
