@@ -72,9 +72,10 @@ class Project:
         if why is None and any(real == Path(os.path.realpath(closed)) for closed in self.closed):
             why = "the environment takes a secret from it"
         if why is not None:
-            raise OutsideError(
-                Problem(f"`{path.name}` may not be {verb}: {why}", place, "name another file of the project")
-            )
+            hint = "name another file of the project"
+            if writing and place is not None:  # in a collection, where a bare name means its folder, not the project
+                hint += ", as `../out/NAME`: names are relative to the file that holds them"
+            raise OutsideError(Problem(f"`{path.name}` may not be {verb}: {why}", place, hint))
         return base, parts
 
     def open(self, path: Path, place: Location | None) -> BinaryIO:

@@ -171,6 +171,15 @@ def test_a_file_of_the_project_is_written_and_again(project: Path, server: Serve
     assert [path.name for path in (project / "data/new").iterdir()] == ["out.json"]
 
 
+def test_a_name_beside_the_collection_is_refused_with_one_that_works(project: Path, server: Server) -> None:
+    status, said = run(project, server, "response: {save: out/x.json}")
+    assert status == 2
+    assert "as `../out/NAME`: names are relative to the file that holds them" in said
+    status, said = run(project, server, "response: {save: ../out/x.json}")
+    assert status == 0, said
+    assert (project / "out/x.json").is_file()
+
+
 def test_what_the_user_allows_is_allowed_and_nothing_more(project: Path, server: Server) -> None:
     more = project.parent / "more"
     (more / ".private").mkdir(parents=True)
