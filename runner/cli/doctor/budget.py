@@ -39,9 +39,10 @@ def examine(patient: Patient) -> Iterator[Check]:
     if made < most - NEAR:
         yield AREA.ok("refresh tokens", message)
     else:
-        yield AREA.warning("refresh tokens", message, hint(most), "many-refresh-tokens")
+        yield AREA.warning("refresh tokens", message, hint(most, made), "many-refresh-tokens")
 
 
-def hint(most: int) -> str:
-    """What happens to whoever has too many refresh tokens, and what to do."""
-    return f"one more than {most} ends the oldest, and its access tokens: revoke those that are not used"
+def hint(most: int, made: int) -> str:
+    """What happens to whoever has too many refresh tokens, `made` in this project, and what to do."""
+    ends = f"one more than {most}" if made <= most else f"there are more than {most}, and each new one"
+    return f"{ends} ends the oldest, and its access tokens: `zrun token revoke` ends the one that is kept here"
