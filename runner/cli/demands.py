@@ -82,7 +82,8 @@ def _room() -> int:
 
 def _count(option: str, written: str, most: int = 10**9) -> int:
     if not (written.isascii() and written.isdigit() and 0 < int(written) <= most):
-        raise InputError(Problem(f"{option} is not a number from 1 to {most}", None, f"write {option} 4"))
+        hint = f"write {option} 4" + (", or -j auto" if option == "-j" else "")
+        raise InputError(Problem(f"{option} is not a number from 1 to {most}", None, hint))
     return int(written)
 
 
