@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 _WITHHELD = (
     "CI",
@@ -78,3 +81,13 @@ def write(folder: Path, **files: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return folder
+
+
+def need_namespaces(command: Sequence[str], folder: Path) -> None:
+    """Skip the test where this machine does not let `command`, which begins with `unshare`, run in `folder`."""
+    try:
+        tried = subprocess.run([*command, "true"], cwd=folder, capture_output=True, timeout=30)
+    except FileNotFoundError:
+        pytest.skip("there is no `unshare`")
+    if tried.returncode:
+        pytest.skip("this machine gives no namespaces")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.reporters.documents import forms
-from tests.commands import Done, environment, write
+from tests.commands import Done, environment, need_namespaces, write
 from tests.servers import Server
 
 _MOUNTED = """
@@ -23,13 +23,8 @@ exit $status
 
 
 @pytest.fixture(autouse=True)
-def _namespaces() -> None:
-    try:
-        tried = subprocess.run(["unshare", "-rm", "true"], capture_output=True, timeout=30)
-    except FileNotFoundError:
-        pytest.skip("there is no `unshare`")
-    if tried.returncode:
-        pytest.skip("this machine gives no namespaces")
+def _namespaces(tmp_path: Path) -> None:
+    need_namespaces(["unshare", "-rm"], tmp_path)
 
 
 def mounted(folder: Path, mounts: str, *arguments: str, seen: str = "out", **variables: str) -> Done:

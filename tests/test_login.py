@@ -274,6 +274,7 @@ def test_too_many_refresh_tokens_are_warned_of_from_the_eighteenth_on(us: Projec
     done = us.login("--force")
     assert "refresh token 18 of this client in this project" in done.err
     assert "ends the oldest" in done.err
+    assert "`zrun token revoke -e us`" in done.err
     assert us.doctor().one("budget", "refresh tokens")["status"] == "warning"
     text = next((us.folder / ".zrun" / "clients").rglob("refresh-tokens.json")).read_text("utf-8")
     assert kept(us) not in text

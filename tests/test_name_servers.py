@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import environment, write
+from tests.commands import environment, need_namespaces, write
 
 # In namespaces of its own: a machine whose one name server is a socket on loopback that says nothing.
 _SILENT = """
@@ -32,12 +32,7 @@ _APART = ["unshare", "-rmn", "sh", "-c", _SILENT, "sh"]
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:30 attempts:5\n", "utf-8")
     (tmp_path / "nsswitch.conf").write_text("hosts: files dns\n", "utf-8")
-    try:
-        tried = subprocess.run([*_APART, "true"], cwd=tmp_path, capture_output=True, timeout=30)
-    except FileNotFoundError:
-        pytest.skip("there is no `unshare`")
-    if tried.returncode:
-        pytest.skip("this machine gives no namespaces")
+    need_namespaces(_APART, tmp_path)
     return write(tmp_path, c="requests:\n  a: {get: 'http://api.example.com/', timeout: 1s}\n")
 
 

@@ -20,7 +20,7 @@ from runner.transport.answers import Answer
 from runner.transport.clock import Clock
 from runner.transport.connection import Content
 from runner.transport.deadline import NameTimeout, Opened, TimedBackend
-from runner.transport.direct import SAFE, Fields
+from runner.transport.direct import Fields, can_be_repeated
 from runner.transport.failures import Failed, Kind
 from runner.transport.library import httpcore, httpx
 from runner.transport.names import Names
@@ -91,8 +91,8 @@ class Clients:
             with _failures():
                 return client.begin(request)
         except Failed as failure:
-            lost = failure.kind == "broken" and self._clock.kept and not self._clock.heard and call.method in SAFE
-            if not lost or call.connection or not isinstance(content, (bytes, type(None))):
+            unheard = self._clock.kept and not self._clock.heard
+            if not unheard or call.connection or not can_be_repeated(failure, call.method, content):
                 raise
         with _failures():
             return client.begin(request)

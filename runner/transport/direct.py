@@ -47,7 +47,7 @@ _APART = frozenset(
     (b"connection", b"upgrade", b"transfer-encoding", b"te", b"expect", b"keep-alive", b"proxy-connection")
 )
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))  # a length of 0 says that they have no body (RFC 9110, 8.6)
-SAFE = frozenset(("GET", "HEAD", "OPTIONS"))  # RFC 9110, 9.2.1
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))  # RFC 9110, 9.2.1
 
 
 @record
@@ -91,6 +91,15 @@ def carries(method: str, fields: Fields) -> bool:
     return method != "CONNECT" and _APART.isdisjoint([name.lower() for name, _ in fields])
 
 
+def can_be_repeated(failure: Failed, method: str, content: Content) -> bool:
+    """Whether a request that ended so on a connection that had been kept, without a word of an answer, is sent once more.
+
+    A server may close what it has kept just when it is used. What changes nothing can be asked for again, on a new connection
+    (RFC 9110, 9.2.2; RFC 9112, 9.3.1); whether anything else has arrived, nobody knows.
+    """
+    return failure.kind == "broken" and method in _SAFE and isinstance(content, (bytes, type(None)))
+
+
 class Direct:
     """Connections that are kept for the next request. `close` closes all; `send` may be called from several threads."""
 
@@ -114,10 +123,7 @@ class Direct:
             try:
                 return self._sent(waiting, method, to, fields, content, timeout)
             except Failed as failure:
-                # A server may close what it has kept just when it is used. What changes nothing can be asked for again, on a
-                # new connection (RFC 9110, 9.2.2; RFC 9112, 9.3.1); whether anything else has arrived, nobody knows.
-                lost = failure.kind == "broken" and not waiting.heard and method in SAFE
-                if not lost or not isinstance(content, (bytes, type(None))):
+                if waiting.heard or not can_be_repeated(failure, method, content):
                     raise
         return self._sent(self._connected(to.origin, timeout), method, to, fields, content, timeout)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.auth.oauth2 import budget
+from runner.auth.oauth2.provider import Provider
 from runner.cli import providers
 from runner.cli.doctor import credential
 from runner.cli.doctor.check import Area, Check
 from runner.cli.doctor.credential import Patient
+from runner.environment import options
 from runner.quantities import show_seconds
 
 AREA = Area("budget")
@@ -39,10 +41,12 @@ def examine(patient: Patient) -> Iterator[Check]:
     if made < most - NEAR:
         yield AREA.ok("refresh tokens", message)
     else:
-        yield AREA.warning("refresh tokens", message, hint(most, made), "many-refresh-tokens")
+        yield AREA.warning("refresh tokens", message, hint(provider, made), "many-refresh-tokens")
 
 
-def hint(most: int, made: int) -> str:
+def hint(provider: Provider, made: int) -> str:
     """What happens to whoever has too many refresh tokens, `made` in this project, and what to do."""
+    most = provider.preset.refresh_tokens or made
     ends = f"one more than {most}" if made <= most else f"there are more than {most}, and each new one"
-    return f"{ends} ends the oldest, and its access tokens: `zrun token revoke` ends the one that is kept here"
+    revoke = f"`zrun token revoke {options(provider.given)}`"
+    return f"{ends} ends the oldest, and its access tokens: {revoke} ends the one that is kept here"

@@ -111,7 +111,7 @@ def limits(patient: Patient) -> None:
     if made < most - NEAR:
         return
     known = "those made on other machines and by other programs are not counted"
-    say(f"warning: this is refresh token {made} of this client in this project ({known}); {hint(most, made)}")
+    say(f"warning: this is refresh token {made} of this client in this project ({known}); {hint(provider, made)}")
 
 
 def works(patient: Patient) -> bool | None:
